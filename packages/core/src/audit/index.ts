@@ -1,0 +1,2 @@
+export type { AuditAction, AuditEvent, AuditSink } from "./audit.ts";
+export { memoryAudit, noAudit } from "./audit.ts";

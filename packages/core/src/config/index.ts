@@ -1,0 +1,21 @@
+/** Settings: their schema, how they are read, checked, shown and documented. */
+export { coreRules, reservedSegments } from "./check.ts";
+export type { CombinedShape } from "./combine.ts";
+export { combine } from "./combine.ts";
+export { identityScopes } from "./derive.ts";
+export type { Environment } from "./from-environment.ts";
+export { configJsonSchema } from "./json-schema.ts";
+export type { Loaded, LoadOptions } from "./load.ts";
+export { loadConfig } from "./load.ts";
+export { parseCoreConfig } from "./parse.ts";
+export type { Problem } from "./problem.ts";
+export { ConfigError, formatProblem } from "./problem.ts";
+export { settingsReference } from "./reference.ts";
+export type { Rule, RuleReport } from "./rule.ts";
+export { ruleFor } from "./rule.ts";
+export type { ReadFile } from "./secrets.ts";
+export type { CoreConfig, CoreConfigInput } from "./section.ts";
+export { coreSection, secretSetting } from "./section.ts";
+export type { ShownSetting } from "./show.ts";
+export { showConfig } from "./show.ts";
+export { byteSize, duration, endpointUrl, isLoopbackHost, scopeName } from "./values.ts";

@@ -1,0 +1,59 @@
+import { hkdfSync } from "node:crypto";
+import { toBase64Url } from "./encoding.ts";
+import { hmac } from "./hash.ts";
+
+/** The keys that one root secret gives. Each has one use; none can be computed from another. */
+export interface RootKey {
+  /** Names the key in tokens and records. Says nothing about the secret. */
+  readonly kid: string;
+  /** Wraps the data keys of sealed records. */
+  readonly wrap: Uint8Array;
+  /** Seals what travels through a browser: forms and handles. */
+  readonly seal: Uint8Array;
+  /** Tags codes and refresh tokens. */
+  readonly tag: Uint8Array;
+  /** Derives the successor of a refresh token. */
+  readonly successor: Uint8Array;
+  /** Hashes low-entropy values: user names, configured secrets. */
+  readonly lookup: Uint8Array;
+}
+
+/** Every root key in use: the first of the configured secrets writes, all read. */
+export interface RootKeys {
+  readonly active: RootKey;
+  readonly all: readonly RootKey[];
+  find(kid: string): RootKey | undefined;
+}
+
+/** HKDF-SHA-256 (RFC 5869). */
+export const hkdf = (secret: Uint8Array, salt: Uint8Array, info: string, length = 32): Uint8Array =>
+  new Uint8Array(hkdfSync("sha256", secret, salt, info, length));
+
+const noSalt = new Uint8Array(0);
+
+/**
+ * Derives the keys of the configured root secrets.
+ * @param secrets at least one; their strength is the configuration's matter
+ * @throws RangeError if there is none
+ */
+export function deriveRootKeys(secrets: readonly string[]): RootKeys {
+  const all = secrets.map((secret): RootKey => {
+    const from = (use: string) => hkdf(Buffer.from(secret, "utf8"), noSalt, `sallyport ${use} v1`);
+    return {
+      kid: toBase64Url(from("kid").subarray(0, 6)),
+      wrap: from("wrap"),
+      seal: from("seal"),
+      tag: from("tag"),
+      successor: from("successor"),
+      lookup: from("lookup"),
+    };
+  });
+  const active = all[0];
+  if (!active) throw new RangeError("a root secret is needed");
+  const byKid = new Map(all.map((key) => [key.kid, key]));
+  return { active, all, find: (kid) => byKid.get(kid) };
+}
+
+/** Keyed hash of a low-entropy value under the active key, with the key's id so that it can be found after a change of secrets. */
+export const lookupHash = (key: RootKey, label: string, value: string): string =>
+  `${key.kid}.${toBase64Url(hmac(key.lookup, `${label}\0${value}`))}`;

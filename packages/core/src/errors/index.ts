@@ -1,0 +1,4 @@
+export type { OAuthErrorCode } from "./oauth-error.ts";
+export { OAuthError } from "./oauth-error.ts";
+export type { Reason } from "./reason.ts";
+export { bearerChallenge } from "./www-authenticate.ts";

@@ -1,0 +1,25 @@
+import type { CoreConfig } from "../config/section.ts";
+import { createEpochs, type Epochs } from "./epochs.ts";
+import type { GrantDeps } from "./deps.ts";
+import { createGrantJudge, type GrantJudge } from "./judge-grant.ts";
+import { createUpstreamRenewer } from "./renew-upstream.ts";
+
+export type { GrantDeps } from "./deps.ts";
+export { endGrant } from "./end-grant.ts";
+export type { Epochs, EpochScope } from "./epochs.ts";
+export { accessTokenEnd } from "./grant-lifetime.ts";
+export { parseHandleToken } from "./handle-token.ts";
+export { issueCode } from "./issue-code.ts";
+export { issueMachineGrant } from "./issue-machine-grant.ts";
+export type { GrantJudge, Judgement } from "./judge-grant.ts";
+export type { LiveGrant } from "./redeem-code.ts";
+export { redeemCode } from "./redeem-code.ts";
+export { rotateRefreshToken } from "./rotate-refresh-token.ts";
+
+/** Door two and the kill switches over one store. */
+export function grantChecks(deps: GrantDeps, tokens: CoreConfig["tokens"]): { epochs: Epochs; judge: GrantJudge } {
+  // A switch outlives every grant that can have begun before it.
+  const ttl = tokens.refreshTtl + 86_400_000;
+  const epochs = createEpochs(deps, { shareFor: Math.min(1000, tokens.grantCheckInterval), ttl });
+  return { epochs, judge: createGrantJudge(deps, epochs, createUpstreamRenewer(deps)) };
+}

@@ -1,0 +1,125 @@
+import type { Reason } from "../errors/index.ts";
+import { type Grant, UnreadableRecord } from "../records/index.ts";
+import { StoreUnavailable } from "../store/store.ts";
+import type { GrantDeps } from "./deps.ts";
+import type { Epochs } from "./epochs.ts";
+import type { UpstreamRenewer } from "./renew-upstream.ts";
+
+/** Door two's answer about a grant. `unknown` says that it cannot be told now: 503, never 401. */
+export type Judgement =
+  | { readonly holds: "yes"; readonly grant: Grant; readonly grantId: string }
+  | { readonly holds: "no"; readonly reason: Reason }
+  | { readonly holds: "unknown"; readonly reason: Reason };
+
+/** Door two: the grant is live, what stands behind it is good, and no kill switch was set since it began. */
+export interface GrantJudge {
+  /** Reads the grant and the switches at most once per interval; a promise only where something has to be read. */
+  judge(grantId: string): Judgement | Promise<Judgement>;
+  /** Judges now, whatever is remembered. */
+  judgeAfresh(grantId: string): Promise<Judgement>;
+}
+
+/** A judgement with the moment (monotonic) at which the oldest of what it rests on was read. */
+interface Judged {
+  readonly judgement: Judgement;
+  readonly at: number;
+}
+
+const mostCached = 50_000;
+/** After Cognito failed, this process leaves it alone for a while. */
+const backoff = 5_000;
+
+export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: UpstreamRenewer): GrantJudge {
+  const interval = deps.tokens.grantCheckInterval;
+  const cache = new Map<string, Judged>();
+  const running = new Map<string, Promise<Judgement>>();
+  let cognitoFailedAt = Number.NEGATIVE_INFINITY;
+
+  const remember = (grantId: string, { judgement, at }: Judged): Judgement => {
+    if (judgement.holds === "unknown") return judgement;
+    cache.delete(grantId);
+    cache.set(grantId, { at, judgement });
+    for (const oldest of cache.keys()) {
+      if (cache.size <= mostCached) break;
+      cache.delete(oldest);
+    }
+    return judgement;
+  };
+
+  const stateOf = async (grantId: string): Promise<Judged> => {
+    const at = deps.clock.monotonic();
+    const no = (reason: Reason): Judged => ({ at, judgement: { holds: "no", reason } });
+    const grant = (await deps.grants.get(grantId))?.value;
+    if (!grant) return no("grant_revoked");
+    const { upstream } = grant;
+    if (grant.state !== "live" || !upstream) return no("grant_ended");
+    const user = upstream.kind === "cognito_session" ? upstream.identity.sub : undefined;
+    const epoch = await epochs.latest({ user, client: grant.clientId });
+    if (epoch.instant > grant.createdAt) return no("grant_superseded_by_epoch");
+    const now = deps.clock.now();
+    if (grant.absoluteUntil <= now) return no("grant_ended");
+    if (upstream.kind === "cognito_client" && upstream.until <= now) return no("upstream_ended");
+    return { at: Math.min(at, epoch.readAt), judgement: { holds: "yes", grant, grantId } };
+  };
+
+  const tryRenew = async (grantId: string, verifiedAt: number) => {
+    const renewal = await renewer.renew(grantId, verifiedAt);
+    if (renewal === "unavailable") cognitoFailedAt = deps.clock.monotonic();
+    return renewal;
+  };
+
+  const withFreshUpstream = async (judged: Judged): Promise<Judged> => {
+    const { judgement } = judged;
+    if (judgement.holds !== "yes" || judgement.grant.upstream?.kind !== "cognito_session") return judged;
+    const { verifiedAt, renewAt } = judgement.grant.upstream;
+    const now = deps.clock.now();
+    if (now < renewAt) return judged;
+    const { grantId } = judgement;
+    const mayAsk = deps.clock.monotonic() - cognitoFailedAt >= backoff;
+    const runOut = now >= verifiedAt + deps.tokens.upstreamMaxAge;
+    if (!runOut) {
+      // In the background: this request is served by what is still good enough.
+      if (mayAsk) {
+        tryRenew(grantId, verifiedAt).then(
+          () => cache.delete(grantId),
+          (error: unknown) => logFailure(error),
+        );
+      }
+      return judged;
+    }
+    const renewal = mayAsk ? await tryRenew(grantId, verifiedAt) : "unavailable";
+    if (renewal === "renewed" || renewal === "ended") return stateOf(grantId);
+    if (now < verifiedAt + deps.tokens.upstreamMaxAge + deps.tokens.upstreamGrace) return judged;
+    const reason = renewal === "busy" ? "upstream_busy" : "provider_unavailable";
+    return { at: judged.at, judgement: { holds: "unknown", reason } };
+  };
+
+  const logFailure = (error: unknown): void => {
+    deps.logger.error("a sign-in could not be renewed", { error: error instanceof Error ? error.message : "unknown" });
+  };
+
+  const judgeAfresh = (grantId: string): Promise<Judgement> => {
+    const now = running.get(grantId);
+    if (now) return now;
+    const judged = stateOf(grantId)
+      .then(withFreshUpstream)
+      .then((judged) => remember(grantId, judged))
+      .catch((error: unknown): Judgement => {
+        if (!(error instanceof StoreUnavailable) && !(error instanceof UnreadableRecord)) throw error;
+        logFailure(error);
+        return { holds: "unknown", reason: "store_unavailable" };
+      })
+      .finally(() => running.delete(grantId));
+    running.set(grantId, judged);
+    return judged;
+  };
+
+  return {
+    judge(grantId) {
+      const known = cache.get(grantId);
+      if (known && deps.clock.monotonic() - known.at < interval) return known.judgement;
+      return judgeAfresh(grantId);
+    },
+    judgeAfresh,
+  };
+}

@@ -1,0 +1,69 @@
+import type { CoreConfig } from "../config/section.ts";
+
+/** Scopes of OpenID Connect that clients send out of habit: accepted, never granted, never asked of Cognito for a client. */
+const identityScopes = new Set(["openid", "email", "profile", "offline_access"]);
+
+/** What the configuration says of scopes. Pure: no clock, no store. */
+export interface ScopeCatalog {
+  /** Every configured scope, in order. */
+  readonly all: readonly string[];
+  has(scope: string): boolean;
+  isIdentityScope(scope: string): boolean;
+  /** A text for the consent page. */
+  describe(scope: string): string;
+  /** The scopes with all that they include, without repetition, in the order of the catalog. */
+  expand(scopes: Iterable<string>): readonly string[];
+  /** What a user in these groups may have, included scopes spelled out. A group that is not configured gives nothing. */
+  ofGroups(groups: readonly string[]): readonly string[];
+  /** What a machine client may have at a resource (its path); nothing if it is not configured there. */
+  ofMachine(clientId: string, resourcePath: string): readonly string[];
+  /** What can be had for a resource. */
+  ofResource(resourcePath: string): readonly string[];
+  /** What a client gets that asks for nothing in particular: everything not marked `step_up`. */
+  defaultsOf(resourcePath: string): readonly string[];
+}
+
+/** Compiles the scopes, groups, resources and machines of a checked configuration. */
+export function scopeCatalog(
+  config: Pick<CoreConfig, "scopes" | "groups" | "machines" | "resources">,
+): ScopeCatalog {
+  const all = Object.keys(config.scopes);
+  const closure = new Map(all.map((scope) => [scope, closureOf(scope, config.scopes)]));
+  const resources = new Map(config.resources.map((resource) => [resource.path, resource]));
+  const expand = (scopes: Iterable<string>): readonly string[] => {
+    const reached = new Set<string>();
+    for (const scope of scopes) for (const included of closure.get(scope) ?? []) reached.add(included);
+    return all.filter((scope) => reached.has(scope));
+  };
+  const ofResource = (path: string): readonly string[] => {
+    const resource = resources.get(path);
+    return resource ? (resource.scopes ?? all) : [];
+  };
+  return {
+    all,
+    has: (scope) => closure.has(scope),
+    isIdentityScope: (scope) => identityScopes.has(scope),
+    describe: (scope) => config.scopes[scope]?.description ?? scope,
+    expand,
+    ofGroups: (groups) => expand(groups.flatMap((group) => (Object.hasOwn(config.groups, group) ? (config.groups[group] ?? []) : []))),
+    ofMachine(clientId, path) {
+      const machine = Object.hasOwn(config.machines, clientId) ? config.machines[clientId] : undefined;
+      if (!machine || (machine.resources && !machine.resources.includes(path))) return [];
+      const here = new Set(ofResource(path));
+      return expand(machine.scopes).filter((scope) => here.has(scope));
+    },
+    ofResource,
+    defaultsOf: (path) => ofResource(path).filter((scope) => !config.scopes[scope]?.stepUp),
+  };
+}
+
+function closureOf(scope: string, scopes: CoreConfig["scopes"]): ReadonlySet<string> {
+  const reached = new Set<string>();
+  const pending = [scope];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (reached.has(next)) continue;
+    reached.add(next);
+    pending.push(...(scopes[next]?.includes ?? []));
+  }
+  return reached;
+}

@@ -1,0 +1,67 @@
+import { RedirectableError, redirectError } from "../authorize/index.ts";
+import { OAuthError } from "../errors/index.ts";
+import { corsHeaders, type CorsPolicy, jsonAnswer } from "../http/index.ts";
+import { UnreadableRecord } from "../records/index.ts";
+import { StoreUnavailable } from "../store/store.ts";
+import { errorPageAnswer } from "./error-page-answer.ts";
+import { type Route, routes, type ServerDeps } from "./routes.ts";
+
+/** Answers one request. `address` is the peer's, for the limits of whoever is not identified. */
+export type FetchHandler = (request: Request, context?: { readonly address?: string }) => Promise<Response>;
+
+/** Composes the endpoints to one `Request → Response` function that never throws. */
+export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
+  const byPath = Map.groupBy(routes(deps), (route) => route.path);
+
+  const failed = (route: Route, request: Request, error: unknown): Response => {
+    if (error instanceof RedirectableError) return redirectError(error, deps.issuer);
+    const refusal = asOAuthError(error, deps);
+    if (route.audience === "browser") return errorPageAnswer(refusal, request);
+    return errorAnswer(refusal, request);
+  };
+
+  return async (request, context = {}) => {
+    const path = new URL(request.url).pathname;
+    const here = byPath.get(path);
+    if (!here) return jsonAnswer(404, { error: "not_found", error_description: "There is nothing at this path." });
+    const [first] = here;
+    const methods = here.map((route) => route.method);
+    const headers = first && first.audience !== "browser" ? corsHeaders(cors, first.audience, request, methods) : {};
+    if (request.method === "OPTIONS" && first?.audience !== "browser") return new Response(null, { status: 204, headers });
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const route = here.find((candidate) => candidate.method === method);
+    if (!route) {
+      const text = `Use ${methods.join(" or ")} here.`;
+      const answer = jsonAnswer(405, { error: "invalid_request", error_description: text });
+      answer.headers.set("Allow", methods.join(", "));
+      return answer;
+    }
+    const answer = await Promise.resolve()
+      .then(() => route.handle(request, context.address ?? "unknown"))
+      .catch((error: unknown) => failed(route, request, error));
+    for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
+    return request.method === "HEAD" ? new Response(null, answer) : answer;
+  };
+}
+
+/** What a fault becomes for the outside: an outage of the store is 503, never a refusal; anything unforeseen is 500. */
+function asOAuthError(error: unknown, deps: ServerDeps): OAuthError {
+  if (error instanceof OAuthError) return error;
+  if (error instanceof StoreUnavailable || error instanceof UnreadableRecord) {
+    deps.logger.error("the store did not serve a request; nothing was refused for it", { error: error.message });
+    return new OAuthError("temporarily_unavailable", "store_unavailable", "The server cannot reach its records. Try again.");
+  }
+  const kind = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+  deps.logger.error("a request failed in a way that was not foreseen", { error: kind });
+  return new OAuthError("server_error", "internal_error", "Something went wrong on the server.");
+}
+
+/** JSON of RFC 6749 §5.2. */
+function errorAnswer(error: OAuthError, request: Request): Response {
+  const answer = jsonAnswer(error.status, error);
+  if (error.retryAfter !== undefined) answer.headers.set("Retry-After", String(error.retryAfter));
+  const basic = request.headers.get("authorization")?.toLowerCase().startsWith("basic");
+  // RFC 6749 §5.2: a client that tried HTTP authentication is told which scheme it was.
+  if (error.status === 401 && basic) answer.headers.set("WWW-Authenticate", 'Basic realm="token endpoint"');
+  return answer;
+}

@@ -1,0 +1,101 @@
+import { type AuthorizeDeps, callback, decideConsent, showConsent } from "../authorize/index.ts";
+import type { RegistrationPolicy } from "../clients/index.ts";
+import type { Limiter } from "../limits/index.ts";
+import { type TokenDeps, tokenEndpoint } from "../token/index.ts";
+import {
+  authorizationServerMetadata,
+  endpointPaths,
+  openidConfiguration,
+} from "./authorization-server-metadata.ts";
+import { protectedResourceMetadata } from "./protected-resource-metadata.ts";
+import { registerEndpoint } from "./register-endpoint.ts";
+
+/** What the routes are made of. */
+export interface ServerDeps extends AuthorizeDeps, Omit<TokenDeps, "limits"> {
+  readonly limits: AuthorizeDeps["limits"] & TokenDeps["limits"] & { readonly register: Limiter };
+  readonly registrationPolicy: RegistrationPolicy;
+}
+
+/** Who reads the answers of a route, and so in which form errors are written and whether scripts of other origins may ask. */
+export type Audience = "browser" | "client" | "anyone";
+
+/** One endpoint. */
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** Path as the public sees it. */
+  readonly path: string;
+  /** `browser`: pages. `client`: JSON, CORS for allowed origins. `anyone`: public documents, CORS for all. */
+  readonly audience: Audience;
+  readonly handle: (request: Request, address: string) => Response | Promise<Response>;
+}
+
+/** Seconds for which documents may be cached. Short: a new signing key must be seen before it signs. */
+const documentAge = 300;
+
+const document = (body: unknown) => () =>
+  new Response(JSON.stringify(body), {
+    headers: {
+      "Content-Type": "application/json",
+      "Cache-Control": `public, max-age=${documentAge}`,
+      "X-Content-Type-Options": "nosniff",
+    },
+  });
+
+/** Every endpoint that is served. What is not here does not exist, and metadata name nothing else. */
+export function routes(deps: ServerDeps): readonly Route[] {
+  const base = pathOf(deps.baseUrl);
+  const issuer = pathOf(deps.issuer);
+  const endpoints: Route[] = [
+    { method: "GET", path: base + endpointPaths.authorize, audience: "browser", handle: showConsent(deps) },
+    { method: "POST", path: base + endpointPaths.consent, audience: "browser", handle: decideConsent(deps) },
+    { method: "GET", path: base + endpointPaths.callback, audience: "browser", handle: callback(deps) },
+    { method: "POST", path: base + endpointPaths.token, audience: "client", handle: tokenEndpoint(deps) },
+  ];
+  if (deps.capabilities.registration) {
+    const handle = registerEndpoint({
+      clients: deps.clients,
+      policy: deps.registrationPolicy,
+      limiter: deps.limits.register,
+      maxBody: deps.config.maxBody,
+      audit: deps.audit,
+      clock: deps.clock,
+    });
+    endpoints.push({ method: "POST", path: base + endpointPaths.register, audience: "client", handle });
+  }
+
+  const metadata = authorizationServerMetadata({
+    issuer: deps.issuer,
+    baseUrl: deps.baseUrl,
+    capabilities: deps.capabilities,
+    scopes: deps.scopes.all,
+  });
+  const openid = document(openidConfiguration(metadata));
+  const documents: [string, () => Response][] = [
+    // RFC 8414 §3.1 puts the well-known part between host and path, OpenID Connect Discovery §4 behind the path.
+    [`/.well-known/oauth-authorization-server${issuer}`, document(metadata)],
+    [`${issuer}/.well-known/openid-configuration`, openid],
+    [`${issuer}/.well-known/jwks.json`, () => document(deps.keyring.jwks())()],
+  ];
+  if (issuer !== "") documents.push([`/.well-known/openid-configuration${issuer}`, openid]);
+
+  const known = new Set<string>();
+  for (const resource of deps.resources.all) {
+    const body = protectedResourceMetadata(resource, deps.issuer, deps.scopes.ofResource(resource.path));
+    const path = new URL(resource.metadataUrl).pathname;
+    known.add(path);
+    documents.push([path, document(body)]);
+  }
+  // The root form describes the origin's default resource, for clients that know no other (RFC 9728 §3.1).
+  const root = "/.well-known/oauth-protected-resource";
+  const main = deps.resources.default;
+  if (main && !known.has(root)) {
+    const body = protectedResourceMetadata(main, deps.issuer, deps.scopes.ofResource(main.path));
+    documents.push([root, document(body)]);
+  }
+  return [
+    ...endpoints,
+    ...documents.map(([path, handle]): Route => ({ method: "GET", path, audience: "anyone", handle })),
+  ];
+}
+
+const pathOf = (url: string): string => new URL(url).pathname.replace(/\/$/, "");

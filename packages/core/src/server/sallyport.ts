@@ -1,0 +1,148 @@
+import { type AuditSink, noAudit } from "../audit/index.ts";
+import { capabilitiesOf } from "../capabilities/capabilities.ts";
+import { createClientDirectory, parseRedirectUri, type RegistrationPolicy } from "../clients/index.ts";
+import { type CoreConfig, type CoreConfigInput, parseCoreConfig } from "../config/index.ts";
+import { deriveRootKeys } from "../crypto/index.ts";
+import { type EpochScope, type GrantDeps, grantChecks } from "../grants/index.ts";
+import { cognitoProvider, type IdentityProvider } from "../identity/index.ts";
+import { openKeyring } from "../keys/index.ts";
+import { createLimiter } from "../limits/index.ts";
+import { consentMarkKind, grantKind, recordStore, transactionKind } from "../records/index.ts";
+import { type Clock, createLogger, type Fetch, type Logger, type Random, systemClock, systemRandom } from "../runtime/index.ts";
+import { scopeCatalog } from "../scopes/index.ts";
+import { openStore, type Store } from "../store/index.ts";
+import { BearerRefusal, type BearerVerifier, createVerifier, type Principal, requireScopes, resourceCatalog } from "../verify/index.ts";
+import { endpointPaths } from "./authorization-server-metadata.ts";
+import { type FetchHandler, fetchHandler } from "./fetch-handler.ts";
+import type { ServerDeps } from "./routes.ts";
+
+/** What may be handed in instead of the machine's own; tests hand in all of it. */
+export interface SallyportRuntime {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly fetch: Fetch;
+  readonly logger: Logger;
+  readonly audit: AuditSink;
+  /** Instead of the one that the setting `store` names. Closed with the rest. */
+  readonly store: Store;
+  /** Instead of Cognito. */
+  readonly identityProvider: IdentityProvider;
+}
+
+/** An authorization server in front of a Cognito user pool, with the checks for what stands behind it. */
+export interface Sallyport {
+  /** Answers the authorization server's endpoints and all discovery documents. */
+  readonly fetch: FetchHandler;
+  /**
+   * Puts a handler behind both doors. The resource is the one at the request's path.
+   * @param handler gets the request and who makes it; never called without a valid token
+   */
+  protect(
+    handler: (request: Request, principal: Principal) => Response | Promise<Response>,
+  ): (request: Request) => Promise<Response>;
+  /**
+   * Who makes a request to a protected resource.
+   * @throws BearerRefusal, ready to be answered
+   */
+  verify(request: Request): Promise<Principal>;
+  /** The same for hot paths, without a Request object. */
+  readonly verifier: BearerVerifier;
+  /** Ends every grant that exists now: of all, of a user (`sub`) or of a client. Holds everywhere within the check interval. */
+  endGrants(scope: EpochScope): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts from settings as a program writes them (camelCase, durations as `15s`).
+ * @throws ConfigError with every problem of the settings at once
+ */
+export async function sallyport(settings: CoreConfigInput, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
+  return createSallyport(parseCoreConfig(settings), runtime);
+}
+
+/** Starts from a checked configuration. Reads the store (the signing keys are there) but never asks Cognito anything. */
+export async function createSallyport(config: CoreConfig, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
+  const clock = runtime.clock ?? systemClock;
+  const random = runtime.random ?? systemRandom;
+  const logger =
+    runtime.logger ??
+    createLogger({ level: config.logLevel, format: config.logFormat, write: (line) => process.stderr.write(`${line}\n`) });
+  const audit = runtime.audit ?? noAudit;
+  const keys = deriveRootKeys(config.secret);
+  const store = runtime.store ?? (await openStore(config.store, { clock, random, logger }));
+  const fetch = runtime.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const identityProvider = runtime.identityProvider ?? cognitoProvider({ ...config.cognito, fetch, clock, logger });
+
+  const { baseUrl, tokens } = config;
+  const issuer = config.issuer ?? new URL(baseUrl).origin;
+  const scopes = scopeCatalog(config);
+  const resources = resourceCatalog(baseUrl, config.resources, scopes.defaultsOf, config.defaultResource);
+  const keyring = await openKeyring({ store, keys, clock, random });
+  const grants = recordStore(grantKind, { store, keys, random });
+  const grantDeps: GrantDeps = { store, grants, keys, identityProvider, tokens, clock, random, logger, audit };
+  const { epochs, judge } = grantChecks(grantDeps, tokens);
+  const perMinute = (limit: number) => createLimiter({ clock, perMinute: limit });
+  const callbackUrl = `${baseUrl}${endpointPaths.callback}`;
+
+  const deps: ServerDeps = {
+    ...grantDeps,
+    issuer,
+    baseUrl,
+    config,
+    scopes,
+    resources,
+    keyring,
+    judge,
+    capabilities: capabilitiesOf(config),
+    clients: createClientDirectory({ config, store, keys, clock, random }),
+    transactions: recordStore(transactionKind, { store, keys, random }),
+    consentMarks: recordStore(consentMarkKind, { store, keys, random }),
+    registrationPolicy: registrationPolicy(config, callbackUrl, scopes),
+    limits: {
+      register: perMinute(config.limits.register),
+      authorize: perMinute(config.limits.authorize),
+      token: perMinute(config.limits.token),
+      failedClientAuth: perMinute(config.limits.failedClientAuth),
+    },
+  };
+  const verifier = createVerifier({
+    issuer,
+    resources,
+    scopes,
+    keyring,
+    judge,
+    identityProvider,
+    machines: config.machines,
+    clock,
+  });
+
+  const verify = async (request: Request): Promise<Principal> => {
+    const path = new URL(request.url).pathname;
+    const resource = resources.all.find((candidate) => new URL(candidate.url).pathname === path);
+    if (!resource) throw new RangeError(`${path} is not the path of a configured resource`);
+    const principal = await verifier.check(request.headers.get("authorization") ?? undefined, resource.url);
+    const refusal = requireScopes(principal, resource.requiredScopes, verifier);
+    if (refusal) throw refusal;
+    return principal;
+  };
+
+  return {
+    fetch: fetchHandler(deps, { allowedOrigins: config.allowedOrigins }),
+    verify,
+    verifier,
+    protect: (handler) => async (request) => {
+      try {
+        return await handler(request, await verify(request));
+      } catch (error) {
+        if (!(error instanceof BearerRefusal)) throw error;
+        return new Response(error.body(), { status: error.status, headers: error.headers() });
+      }
+    },
+    endGrants: (scope) => epochs.set(scope),
+    async close() {
+      await store.close();
+      await audit.close();
+    },
+  };
+}
+

@@ -1,0 +1,2 @@
+export type { TokenDeps } from "./deps.ts";
+export { tokenEndpoint } from "./token-endpoint.ts";

@@ -1,0 +1,69 @@
+import { authenticateClient, clientCredentialsOf } from "../clients/index.ts";
+import { OAuthError } from "../errors/index.ts";
+import { jsonAnswer, type Parameters, readForm } from "../http/index.ts";
+import { authorizationCode } from "./authorization-code.ts";
+import { clientCredentialsGrant } from "./client-credentials.ts";
+import type { TokenDeps } from "./deps.ts";
+import { refreshToken } from "./refresh-token.ts";
+import type { TokenResponse } from "./token-response.ts";
+
+/** `POST /token` (RFC 6749 §3.2). Errors are thrown as OAuthError; the server writes them. */
+export function tokenEndpoint(deps: TokenDeps): (request: Request, address: string) => Promise<Response> {
+  const machine = clientCredentialsGrant();
+
+  const answer = async (request: Request, form: Parameters): Promise<TokenResponse> => {
+    const grantType = form.get("grant_type");
+    if (grantType === undefined) throw new OAuthError("invalid_request", "malformed_request", "grant_type is missing");
+    const supported = deps.capabilities.grantTypes.find((type) => type === grantType);
+    if (supported === undefined) {
+      const list = deps.capabilities.grantTypes.join(", ");
+      throw new OAuthError("unsupported_grant_type", "grant_type_unsupported", `grant_type must be one of: ${list}`);
+    }
+    const credentials = clientCredentialsOf(request.headers, form);
+    if (supported === "client_credentials") return machine(deps, credentials, form);
+    const client = await authenticateClient(credentials, deps.clients, deps.limits.failedClientAuth);
+    if (!client.grantTypes.includes(supported)) {
+      throw new OAuthError("unauthorized_client", "grant_type_not_allowed", `this client did not register for ${supported}`);
+    }
+    return supported === "authorization_code" ? authorizationCode(deps, client, form) : refreshToken(deps, client, form);
+  };
+
+  return async (request, address) => {
+    const allowed = deps.limits.token.take(address);
+    if (!allowed.ok) {
+      throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many token requests from this address.", {
+        status: 429,
+        retryAfter: allowed.retryAfter,
+      });
+    }
+    const form = await readForm(request, deps.config.maxBody);
+    try {
+      const response = await answer(request, form);
+      report(deps, form, response);
+      return jsonAnswer(200, response);
+    } catch (error) {
+      if (error instanceof OAuthError) reportRefusal(deps, form, error);
+      throw error;
+    }
+  };
+}
+
+function report(deps: TokenDeps, form: Parameters, response: TokenResponse): void {
+  deps.audit.write({
+    time: new Date(deps.clock.now()).toISOString(),
+    action: form.get("grant_type") === "refresh_token" ? "token.refreshed" : "token.issued",
+    ...clientOf(form),
+    scope: response.scope,
+  });
+}
+
+function reportRefusal(deps: TokenDeps, form: Parameters, error: OAuthError): void {
+  const time = new Date(deps.clock.now()).toISOString();
+  deps.audit.write({ time, action: "token.refused", reason: error.reason, status: error.status, ...clientOf(form) });
+}
+
+/** Cut, since at a refusal it is whatever somebody sent. */
+const clientOf = (form: Parameters): { client?: string } => {
+  const client = form.get("client_id");
+  return client === undefined ? {} : { client: client.slice(0, 256) };
+};

@@ -1,0 +1,7 @@
+export type { BearerVerifier } from "./bearer-verifier.ts";
+export { createVerifier } from "./create-verifier.ts";
+export type { Principal } from "./principal.ts";
+export { BearerRefusal } from "./refusal.ts";
+export { requireScopes } from "./require-scopes.ts";
+export type { ProtectedResource, ResourceCatalog } from "./resource-catalog.ts";
+export { resourceCatalog } from "./resource-catalog.ts";

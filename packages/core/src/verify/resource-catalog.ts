@@ -1,0 +1,66 @@
+/** The part of a configured resource that verification needs. */
+export interface ProtectedResource {
+  /** Canonical URL: the audience of its tokens. */
+  readonly url: string;
+  readonly path: string;
+  readonly name: string;
+  readonly metadataUrl: string;
+  readonly requiredScopes: readonly string[];
+  readonly defaultScopes: readonly string[];
+}
+
+/** Every protected resource of this deployment. */
+export interface ResourceCatalog {
+  readonly all: readonly ProtectedResource[];
+  byUrl(url: string): ProtectedResource | undefined;
+  byPath(path: string): ProtectedResource | undefined;
+  /** The one meant by a client that names none: the configured default, or the only one. */
+  readonly default: ProtectedResource | undefined;
+  /**
+   * The resource that a `resource` parameter means (RFC 8707 §2). Letter case of scheme and host, the default port, one
+   * trailing slash and the query make no difference; a fragment, userinfo or anything else does.
+   */
+  resolve(parameter: string): ProtectedResource | undefined;
+}
+
+/**
+ * Builds the catalog from the configuration alone; no request header ever takes part.
+ * @param baseUrl public URL without trailing slash
+ */
+export function resourceCatalog(
+  baseUrl: string,
+  configured: readonly { readonly path: string; readonly name?: string | undefined; readonly requiredScopes: readonly string[] }[],
+  defaultsOf: (path: string) => readonly string[],
+  defaultPath: string | undefined,
+): ResourceCatalog {
+  const base = new URL(baseUrl);
+  const prefix = base.pathname === "/" ? "" : base.pathname;
+  const all = configured.map((resource): ProtectedResource => {
+    const path = resource.path === "/" ? "" : resource.path;
+    return {
+      url: `${base.origin}${prefix}${path}`,
+      path: resource.path,
+      name: resource.name ?? resource.path,
+      // RFC 9728 §3.1: the well-known part goes between host and path.
+      metadataUrl: `${base.origin}/.well-known/oauth-protected-resource${prefix}${path}`,
+      requiredScopes: resource.requiredScopes,
+      defaultScopes: defaultsOf(resource.path),
+    };
+  });
+  const byUrl = new Map(all.map((resource) => [resource.url, resource]));
+  const byPath = new Map(all.map((resource) => [resource.path, resource]));
+  return {
+    all,
+    byUrl: (url) => byUrl.get(url),
+    byPath: (path) => byPath.get(path),
+    default: defaultPath === undefined ? (all.length === 1 ? all[0] : undefined) : byPath.get(defaultPath),
+    resolve(parameter) {
+      if (parameter.length > 2048 || !URL.canParse(parameter) || parameter.includes("#")) return undefined;
+      const url = new URL(parameter);
+      if (url.username || url.password) return undefined;
+      // Dot segments would be resolved by the parser: what was sent must already be in plain form.
+      if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)|\\/i.test(parameter)) return undefined;
+      return byUrl.get(`${url.origin}${url.pathname.replace(/\/$/, "")}`);
+    },
+  };
+}

@@ -1,0 +1,220 @@
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { type AuditSink, BearerRefusal, type BearerVerifier, type Clock, type Logger, type Reason } from "sallyport";
+import { decide, type Policy } from "../policy/decide.ts";
+import { answerFault, answerRefusal } from "./answer.ts";
+import { auditVisit } from "./audit-visit.ts";
+import { closing } from "./faults.ts";
+import { mayRepeat } from "./may-repeat.ts";
+import type { OpenExchange, OpenExchanges } from "./open-exchanges.ts";
+import { readResponseHead } from "./response-headers.ts";
+import type { Agents } from "./route.ts";
+import { maxSessionId, type SessionEnvelopes } from "./session-envelope.ts";
+import type { AdmittedVisit } from "./visit.ts";
+
+/** What every exchange needs. */
+export interface ExchangeDeps {
+  readonly agents: Agents;
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly verifier: BearerVerifier;
+  readonly policy: Policy;
+  readonly envelopes: SessionEnvelopes;
+  readonly open: OpenExchanges<Exchange>;
+}
+
+/** A forwarded request and its response: bytes go through as they come, both ends share one fate. */
+export class Exchange implements OpenExchange {
+  readonly subject: string;
+  readonly startedAt: number;
+  readonly timeout: number;
+  judgedAt: number;
+  begun = false;
+  readonly #deps: ExchangeDeps;
+  readonly #visit: AdmittedVisit;
+  readonly #headers: readonly string[];
+  readonly #body: Buffer | undefined;
+  #upstream: ClientRequest | undefined;
+  #response: IncomingMessage | undefined;
+  #isEventStream = false;
+  #ended = false;
+  #judging = false;
+  #repeated = false;
+
+  /**
+   * @param headers what goes upstream: name, value, name, value …
+   * @param body the bytes that were judged
+   */
+  constructor(deps: ExchangeDeps, visit: AdmittedVisit, headers: readonly string[], body: Buffer | undefined) {
+    this.#deps = deps;
+    this.#visit = visit;
+    this.#headers = headers;
+    this.#body = body;
+    this.subject = visit.principal.subject;
+    this.timeout = visit.route.timeout;
+    this.startedAt = deps.clock.monotonic();
+    this.judgedAt = this.startedAt;
+  }
+
+  start(): void {
+    this.#deps.open.add(this);
+    // Either it is over, or the client went away, which cancels the request (MCP, Streamable HTTP › Cancellation).
+    this.#visit.res.once("close", () => {
+      this.#ended = true;
+      this.#deps.open.delete(this);
+      if (this.#response?.complete !== true) this.#upstream?.destroy();
+    });
+    this.#send();
+  }
+
+  expire(): void {
+    this.#fail(504, "timed out");
+  }
+
+  async judge(): Promise<void> {
+    if (this.#judging) return;
+    // Ended before, but the client does not take what is left.
+    if (this.#ended) return void this.#visit.res.destroy();
+    this.#judging = true;
+    const refusal = await this.#refusalNow();
+    this.#judging = false;
+    if (refusal !== undefined && !this.#ended) this.#end(refusal);
+  }
+
+  /** The gateway closes: a stream that only waits for news ends now, anything else may finish. */
+  close(): void {
+    const { httpMethod, method } = this.#visit.request;
+    if (this.#ended || (httpMethod !== "GET" && method !== "subscriptions/listen")) return;
+    this.#ended = true;
+    if (this.begun) {
+      auditVisit(this.#deps.audit, this.#deps.clock, "stream.closed", this.#visit, 503);
+      this.#endResponse();
+    } else answerFault(this.#visit, closing);
+    this.#upstream?.destroy();
+  }
+
+  /** Breaks off at once. */
+  abort(): void {
+    this.#visit.res.destroy();
+  }
+
+  #end(refusal: BearerRefusal): void {
+    const { audit, clock } = this.#deps;
+    const visit = this.#visit;
+    auditVisit(audit, clock, this.begun ? "stream.closed" : "request.refused", visit, refusal.status, refusal.reason);
+    this.#ended = true;
+    if (this.begun) this.#endResponse();
+    else answerRefusal(visit, refusal);
+    this.#upstream?.destroy();
+  }
+
+  /** An event stream ends in an orderly way; anything else would look whole and is broken off. */
+  #endResponse(): void {
+    if (this.#isEventStream) this.#visit.res.end();
+    else this.#visit.res.destroy();
+  }
+
+  #send(): void {
+    const { route, request } = this.#visit;
+    const { agents } = this.#deps;
+    const options = { ...route.target, method: request.httpMethod, headers: this.#headers };
+    const upstream = route.secure
+      ? httpsRequest({ ...options, agent: agents.https })
+      : httpRequest({ ...options, agent: agents.http });
+    this.#upstream = upstream;
+    upstream.once("response", (response) => this.#receive(response));
+    upstream.on("error", (error) => this.#onUpstreamError(upstream, error));
+    upstream.end(this.#body);
+  }
+
+  #onUpstreamError(upstream: ClientRequest, error: Error): void {
+    if (this.#ended || upstream !== this.#upstream) return;
+    // The upstream had closed a kept connection just as it was used again: it never saw this request.
+    if (!this.begun && !this.#repeated && upstream.reusedSocket && mayRepeat(this.#visit.request, error)) {
+      this.#repeated = true;
+      this.#send();
+    } else this.#fail(502, "code" in error && typeof error.code === "string" ? error.code : error.name);
+  }
+
+  #receive(response: IncomingMessage): void {
+    const { res, cors, principal, route, session } = this.#visit;
+    response.on("error", () => this.#fail(502, "broke off"));
+    if (this.#ended) return void response.destroy();
+    this.#response = response;
+    const status = response.statusCode ?? 0;
+    // A redirect would lead clients past the gateway; a 401 would send them to sign in where that cannot help.
+    if (status === 401 || status === 407 || (status >= 300 && status < 400)) return this.#fail(502, `status ${status}`);
+    const head = readResponseHead(response.rawHeaders);
+    const headers = head.forward;
+    if (head.sessionId !== undefined) {
+      if (head.sessionId.length > maxSessionId) return this.#fail(502, "session id too long");
+      const same = session?.upstreamId === head.sessionId;
+      const envelope = same ? session.envelope : this.#deps.envelopes.seal(head.sessionId, route.name, principal);
+      headers.push("Mcp-Session-Id", envelope);
+    }
+    this.begun = true;
+    this.#isEventStream = head.contentType?.toLowerCase().startsWith("text/event-stream") ?? false;
+    headers.push("X-Content-Type-Options", "nosniff");
+    if (this.#isEventStream) headers.push("X-Accel-Buffering", "no");
+    if (cors.length > 0) headers.push(...cors);
+    res.writeHead(status, headers);
+    if (this.#isEventStream) res.flushHeaders();
+    auditVisit(this.#deps.audit, this.#deps.clock, "request.allowed", this.#visit, status);
+    this.#pass(response, head.contentLength);
+  }
+
+  #pass(response: IncomingMessage, contentLength: number | undefined): void {
+    const { res } = this.#visit;
+    let left = contentLength ?? Number.POSITIVE_INFINITY;
+    let waiting = false;
+    response.on("data", (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left === 0) res.end(chunk);
+      else if (!res.write(chunk)) {
+        response.pause();
+        if (!waiting) res.on("drain", () => response.resume());
+        waiting = true;
+      }
+    });
+    response.on("end", () => res.end());
+  }
+
+  async #refusalNow(): Promise<BearerRefusal | undefined> {
+    const { verifier, policy, logger } = this.#deps;
+    const { request, route } = this.#visit;
+    try {
+      const principal = await verifier.recheck(this.#visit.principal);
+      const decision = decide(principal, request, policy);
+      if (!decision.allow) return decision.refusal;
+      this.#visit.principal = principal;
+      return undefined;
+    } catch (error) {
+      // 503: nothing is known now, the stream goes on until the next time.
+      if (error instanceof BearerRefusal) return error.status === 503 ? undefined : error;
+      logger.error("an open response could not be judged", { server: route.name, error: nameOf(error) });
+      return BearerRefusal.unavailable("internal_error");
+    }
+  }
+
+  /** The upstream is to blame. What it said stays here. */
+  #fail(status: 502 | 504, problem: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { audit, clock, logger } = this.#deps;
+    const visit = this.#visit;
+    const reason: Reason = "upstream_server_unreachable";
+    logger.warn("an MCP server failed", { server: visit.route.name, problem, status });
+    auditVisit(audit, clock, this.begun ? "stream.closed" : "request.allowed", visit, status, reason);
+    if (this.begun) visit.res.destroy();
+    else answerFault(visit, { status, reason, code: -32603, text: upstreamText[status] });
+    this.#upstream?.destroy();
+  }
+}
+
+const upstreamText = {
+  502: "The MCP server behind this gateway could not be reached or gave no usable response.",
+  504: "The MCP server behind this gateway did not respond in time.",
+} as const;
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -1,0 +1,86 @@
+import type { Fault } from "./answer.ts";
+import { allowedMethods } from "./cors.ts";
+
+/** JSON-RPC's range for what an implementation defines: here, what the transport refuses. */
+const transport = -32000;
+
+export const hostUnknown: Fault = {
+  status: 421,
+  code: transport,
+  reason: "host_unknown",
+  text: "This host name is not served here. Use the gateway's public URL.",
+};
+
+export const originNotAllowed: Fault = {
+  status: 403,
+  code: transport,
+  reason: "origin_not_allowed",
+  text: "Scripts of this web origin may not call the gateway. Its operator can add it to allowed_origins.",
+};
+
+export const methodNotAllowed: Fault = {
+  status: 405,
+  code: transport,
+  reason: "method_not_allowed",
+  text: "An MCP endpoint takes POST, GET and DELETE.",
+  headers: ["Allow", allowedMethods],
+};
+
+export const unsupportedMediaType: Fault = {
+  status: 415,
+  code: transport,
+  reason: "unsupported_media_type",
+  text: "The Content-Type must be application/json, in UTF-8 and without a Content-Encoding.",
+};
+
+export const bodyTooLarge: Fault = {
+  status: 413,
+  code: transport,
+  reason: "body_too_large",
+  text: "The request is longer than max_request_body allows.",
+};
+
+export const unexpectedBody: Fault = {
+  status: 400,
+  code: transport,
+  reason: "malformed_request",
+  text: "GET and DELETE must not have a body.",
+};
+
+export const sessionUnknown: Fault = {
+  status: 404,
+  code: -32001,
+  reason: "malformed_request",
+  text: "Session not found. Start a new one with initialize.",
+};
+
+export const tooManyOpen: Fault = {
+  status: 429,
+  code: transport,
+  reason: "rate_limited",
+  text: "Too many requests are open at a time. Close some streams first.",
+  headers: ["Retry-After", "1"],
+};
+
+export const closing: Fault = {
+  status: 503,
+  code: transport,
+  reason: "upstream_server_unreachable",
+  text: "The gateway is shutting down. Try again.",
+  headers: ["Retry-After", "1", "Connection", "close"],
+};
+
+export const repeatedHeader = (name: string): Fault => ({
+  status: 400,
+  code: transport,
+  reason: "malformed_request",
+  text: `The ${name} header may come once only.`,
+});
+
+/** MCP 2026-07-28, HeaderMismatch. */
+export const headerMismatch = (text: string): Fault => ({
+  status: 400,
+  code: -32020,
+  reason: "malformed_request",
+  text,
+});

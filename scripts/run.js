@@ -1,0 +1,28 @@
+// What the npm scripts run, in plain JavaScript for the machine's own Node: sets up what is missing, then goes on with
+// the checkout's Node 24.
+import { fileURLToPath } from "node:url";
+import { launch, runChild } from "../packages/cli/bin/launch.js";
+import { setUpBrowser } from "./set-up-browser.js";
+import { setUpPackages } from "./set-up-packages.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const node = `${root}node_modules/node/bin/node`;
+const [task, ...args] = process.argv.slice(2);
+
+const onNode = (...rest) => runChild(node, ["--conditions=sallyport-source", ...rest]);
+
+const tasks = {
+  start: () => launch(["dev", ...args]),
+  test: async () => {
+    if (!setUpBrowser()) return 1;
+    return onNode(`${root}node_modules/vitest/vitest.mjs`, "run", ...args);
+  },
+  check: () => onNode(`${root}scripts/check.ts`, ...args),
+  bench: () => onNode(`${root}bench/main.ts`, ...args),
+  build: () => onNode(`${root}scripts/build.ts`, ...args),
+};
+
+const run = tasks[task];
+if (!run) throw new Error(`no such task: ${task}`);
+process.chdir(root);
+process.exitCode = setUpPackages(root) ? await run() : 1;

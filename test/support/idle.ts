@@ -1,0 +1,2 @@
+// Does nothing until it is stopped.
+setInterval(() => {}, 60_000);
