@@ -18,9 +18,16 @@ if (newEnough) {
   await import(entry.href);
 } else if (!installed && existsSync(checkoutNode)) {
   const child = spawn(checkoutNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+  let stopping = false;
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.on(signal, () => {
+      // A second one could meet the child as it ends, when nothing catches signals any more.
+      if (!stopping) child.kill(signal);
+      stopping = true;
+    });
+  }
   child.on("exit", (status) => {
-    process.exitCode = status ?? 1;
+    process.exitCode = status ?? (stopping ? 0 : 1);
   });
 } else {
   process.stderr.write(`cognito-emulator: needs Node 22.19 or newer; this is ${process.versions.node}\n`);

@@ -83,6 +83,15 @@ describe("2025 sessions", () => {
   });
 });
 
+it("opens a 2025 stream at once, not with the first thing there is to say on it", async () => {
+  const url = (await startDemo()).url("notes");
+  const headers = { ...(await session(url)), accept: "text/event-stream" };
+  // Far less than the keep-alive's 15 s.
+  const stream = await fetch(url, { headers, signal: AbortSignal.timeout(5_000) });
+  expect(stream.status).toBe(200);
+  await stream.body?.cancel();
+});
+
 it("answers 404 beside its path", async () => {
   const url = (await startDemo()).url("clock");
   expect((await fetch(new URL("/", url))).status).toBe(404);

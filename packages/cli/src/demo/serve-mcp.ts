@@ -1,7 +1,12 @@
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as after } from "node:timers/promises";
-import { hostHeaderValidation, originValidation, toNodeHandler } from "@modelcontextprotocol/node";
+import {
+  hostHeaderValidation,
+  type NodeServerResponseLike,
+  originValidation,
+  toNodeHandler,
+} from "@modelcontextprotocol/node";
 import { createMcpHandler, isLegacyRequest } from "@modelcontextprotocol/server";
 import type { McpDefinition } from "./mcp-definition.ts";
 import { createSessions } from "./sessions.ts";
@@ -52,7 +57,7 @@ export async function serveMcp(
       response.writeHead(404, { "content-type": "text/plain" }).end(`Not found: this server answers at ${PATH}\n`);
       return;
     }
-    answer(Object.assign(request, { method, url }), response).catch(() => response.destroy());
+    answer(Object.assign(request, { method, url }), openingStreamsAtOnce(response)).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     http.once("error", reject);
@@ -78,4 +83,23 @@ export async function serveMcp(
 function authority(address: AddressInfo | string | null): string {
   if (address === null || typeof address === "string") throw new Error("The listener has no port");
   return address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+}
+
+/**
+ * Node holds an answer's head back until there is a body, and a stream may have nothing to say for long: without this,
+ * a client would not learn that its stream is open before the first keep-alive.
+ */
+function openingStreamsAtOnce(response: ServerResponse): NodeServerResponseLike {
+  return {
+    writeHead(status, headers = {}) {
+      response.writeHead(status, headers);
+      if (headers["content-type"]?.startsWith("text/event-stream")) response.flushHeaders();
+    },
+    write: (chunk) => response.write(chunk),
+    end: (chunk) => response.end(chunk),
+    on: (event, listener) => response.on(event, listener),
+    get destroyed() {
+      return response.destroyed;
+    },
+  };
 }

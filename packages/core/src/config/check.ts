@@ -98,7 +98,8 @@ const reservedPath = rule("reserved-path", ["resources"], ({ resources }, report
 const allowedOrigin = rule("allowed-origin", ["allowedOrigins"], ({ allowedOrigins }, report) => {
   allowedOrigins.forEach((text, index) => {
     const url = URL.canParse(text) ? new URL(text) : undefined;
-    const isWeb = url?.protocol === "https:" || url?.protocol === "http:";
+    // A URL parser takes `*` for part of a host name, but no browser ever sends it.
+    const isWeb = (url?.protocol === "https:" || url?.protocol === "http:") && !url.hostname.includes("*");
     if (isWeb && url.origin === text) return;
     // Only the origin is repeated: the rest of the URL may hold a password.
     const mend = isWeb ? `write ${url.origin}` : "write one such as https://app.example.com; patterns are not possible";

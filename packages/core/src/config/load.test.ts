@@ -189,7 +189,7 @@ describe("the file", () => {
   });
 
   it("names line and column of a syntax error, and none of the text", async () => {
-    const problems = await problemsOf({ text: `a = 1\nclient_secret = ${secretValue}` });
+    const problems = await problemsOf({ text: `a = 1\nclient_secret = secret-value` });
     expect(problems).toEqual([
       {
         setting: "sallyport.toml",
@@ -284,7 +284,7 @@ describe("the environment", () => {
   });
 
   it.each<[string, string, string]>([
-    ["SALLYPORT_LIMITS_TOKEN", "many", "must be a whole number, not a text"],
+    ["SALLYPORT_LIMITS_TOKEN", "many", "must be a number, not a text"],
     ["SALLYPORT_REGISTRATION_ENABLED", "maybe", "must be true or false, not a text"],
     ["SALLYPORT_GROUPS", "{devs", "is not valid JSON; write an object as JSON, with the keys of the file"],
     ["SALLYPORT_GROUPS", "devs", "is not valid JSON; write an object as JSON, with the keys of the file"],
@@ -292,6 +292,11 @@ describe("the environment", () => {
   ])("refuses %s=%s", async (name, value, message) => {
     const problems = await problemsOf({ env: { [name]: value } });
     expect(problems).toEqual([{ setting: expect.any(String), source: name, message }]);
+  });
+
+  it("does not let the rules judge by a setting that could not be read", async () => {
+    const problems = await problemsOf({ text: "[groups]\ndevs = ['mcp/read']", env: { SALLYPORT_SCOPES: "{mcp" } });
+    expect(problems.map(({ setting }) => setting)).toEqual(["scopes"]);
   });
 
   it("refuses an unknown key in JSON", async () => {
@@ -540,7 +545,7 @@ describe("secrets by reference", () => {
         redirect_uris = ["https://c.example/cb"]
         secrets = ["file:gone"]`,
     });
-    expect(problems.map(({ setting }) => setting)).toEqual(["secret[0]", "clients.c.secrets[0]"]);
+    expect(problems.map(({ setting }) => setting)).toEqual(["clients.c.secrets[0]", "secret[0]"]);
   });
 
   it("are followed for secret settings only", async () => {

@@ -88,11 +88,10 @@ function makePrivateFile(path: string, logger: Logger): void {
 }
 
 async function setWal(database: DatabaseSync, path: string, clock: Clock, patience: number): Promise<void> {
-  const statement = database.prepare("PRAGMA journal_mode = WAL");
   const start = clock.monotonic();
   for (;;) {
     try {
-      const mode = statement.all()[0]?.journal_mode;
+      const mode = database.prepare("PRAGMA journal_mode = WAL").all()[0]?.journal_mode;
       if (mode === "wal") return;
       throw new Error(`store: the file system of ${path} has no shared memory for SQLite's WAL; use a local disk`);
     } catch (error) {

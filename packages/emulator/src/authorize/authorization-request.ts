@@ -66,8 +66,8 @@ export function checkAuthorizationRequest(emulation: Emulation, parameters: Para
 /** The redirect of an error. Cognito puts the description first and the error last. */
 function refusalUrl(redirectUri: string, state: string | undefined, { error, description }: Refusal): string {
   return withQuery(redirectUri, [
-    ["state", state],
     ["error_description", description],
+    ["state", state],
     ["error", error],
   ]);
 }

@@ -1,0 +1,12 @@
+export { authenticateClient } from "./authenticate-client.ts";
+export type { Client, VerifiedClient } from "./client.ts";
+export type { ClientCredentials } from "./client-credentials-of-request.ts";
+export { clientCredentialsOf } from "./client-credentials-of-request.ts";
+export type { ClientDirectory } from "./client-directory.ts";
+export { createClientDirectory } from "./client-directory.ts";
+export type { RedirectPolicy } from "./redirect-uri.ts";
+export { parseRedirectUri } from "./redirect-uri.ts";
+export type { RegisteredMetadata, RegistrationPolicy } from "./registration-request.ts";
+export { parseRegistrationRequest } from "./registration-request.ts";
+export type { ValidatedRedirect } from "./validated-redirect.ts";
+export { appendToRedirect, isLoopbackRedirect, matchRedirectUri, redirectHost } from "./validated-redirect.ts";

@@ -1,0 +1,106 @@
+/** Every text of the pages, in English. `{client}` and the like are filled in by the page. */
+export const en = {
+  lang: "en",
+  brand: "Sallyport",
+  consent: {
+    title: "Allow access?",
+    heading: "{client} asks for access to {resource}",
+    unverified: "Unverified name",
+    identified: {
+      dynamic: "The app chose this name itself and nobody has checked it. What counts is the destination below.",
+      registered: "An administrator of this server set up this app.",
+    },
+    destination: {
+      web: "If you approve, access goes to",
+      loopback: "If you approve, access goes to an app on this computer, at",
+      customScheme: "If you approve, access goes to the app on this device that opens links beginning with",
+    },
+    warning: {
+      loopback: "This app runs on your computer. Approve only if you have just started signing in from it yourself.",
+      customScheme:
+        "Any app on this device can claim such links. Approve only if you have just started signing in from the app yourself.",
+    },
+    scopes: "It will be able to",
+    noScopes: "Sign you in, and nothing more.",
+    server: "Server",
+    anotherAccount: "Use another account",
+    anotherAccountHint: "The sign-in page is shown even if you are signed in already.",
+    approve: "Approve",
+    deny: "Deny",
+    next: "You sign in on the next page. If you did not start this, choose Deny.",
+  },
+  error: {
+    reference: "Reference",
+    details: "Details for whoever looks after the app",
+    next: "What you can do",
+    kinds: {
+      unknownClient: {
+        title: "This app has to register again",
+        whatHappened:
+          "The app signs in with a registration that this server does not know. It was probably removed because it was not used for a long time.",
+        whatToDo: "Clear the registration that the app has saved for this server, then connect again:",
+      },
+      otherBrowser: {
+        title: "This sign-in belongs to another browser",
+        whatHappened:
+          "It was begun in another browser, or this browser did not keep the cookie that ties the sign-in to it.",
+        whatToDo: "Allow cookies for this site, go back to the app and connect again in one and the same browser.",
+      },
+      over: {
+        title: "This sign-in is over",
+        whatHappened: "It was finished or answered already, or it was left open for too long.",
+        whatToDo: "Close this page, go back to the app and connect again.",
+      },
+      untrustedForm: {
+        title: "This form was not accepted",
+        whatHappened: "It was not sent from a page of this server, or it was changed on its way.",
+        whatToDo: "Nothing was approved. Go back to the app and connect again.",
+      },
+      wrongRedirect: {
+        title: "This app wants to be answered at an unknown address",
+        whatHappened:
+          "The address that the app wants the answer to be sent to is not one that it registered. To keep your access safe, the sign-in stops here.",
+        whatToDo: "Connect again from the app. If this page comes back, tell whoever looks after the app.",
+      },
+      tooMany: {
+        title: "Too many requests",
+        whatHappened: "More sign-ins were begun from your network than this server allows in a minute.",
+        whatToDo: "Wait a minute, then connect again from the app.",
+      },
+      unavailable: {
+        title: "Signing in is not possible at the moment",
+        whatHappened: "This server cannot reach a service that it needs. Nothing of yours was changed.",
+        whatToDo: "Try again in a few minutes.",
+      },
+      internal: {
+        title: "Something went wrong here",
+        whatHappened: "This server could not finish the sign-in.",
+        whatToDo: "Try again. If this page comes back, tell your administrator the reference below.",
+      },
+      badRequest: {
+        title: "The app made a request that cannot be served",
+        whatHappened: "Something in the app's sign-in request is missing or wrong.",
+        whatToDo: "Connect again from the app. If this page comes back, tell whoever looks after the app.",
+      },
+    },
+    clearRegistration: [
+      {
+        client: "Claude Code",
+        how: "Type /mcp, choose this server and clear its authentication. If that is not offered, remove the server with “claude mcp remove” and add it again under another name.",
+      },
+      {
+        client: "Cursor",
+        how: "Open the command palette, run “Clear All MCP Tokens”, then connect the server again in Settings under MCP.",
+      },
+      {
+        client: "VS Code",
+        how: "Open the command palette, run “Authentication: Remove Dynamic Authentication Providers”, choose this server, then restart it.",
+      },
+      { client: "mcp-remote", how: "Delete the folder .mcp-auth in your home directory, then start the app again." },
+      { client: "Any other app", how: "Remove this server from the app and add it again." },
+    ],
+  },
+};
+
+/** The texts of one language. */
+export type Texts = typeof en;
