@@ -14,7 +14,9 @@ export function setUpBrowser() {
     process.env.SALLYPORT_TEST_CHROMIUM = found;
     return true;
   }
-  process.stderr.write("Chromium is missing and could not be installed: install it, or name it in SALLYPORT_TEST_CHROMIUM.\n");
+  process.stderr.write(
+    "Chromium is missing and could not be installed: install it, or name it in SALLYPORT_TEST_CHROMIUM.\n",
+  );
   if (process.env.CI) return false;
   process.stderr.write("The browser tests are skipped.\n");
   return true;

@@ -1,7 +1,8 @@
 /** Many MCP servers behind one door: a gateway that judges every request and forwards what may pass. */
+
+export { reservedNames } from "./config/reserved-names.ts";
 export type { ResourceEntry } from "./config/resources.ts";
 export { resourcesFor } from "./config/resources.ts";
-export { reservedNames } from "./config/reserved-names.ts";
 export type { GatewayConfig, GatewayConfigInput, ServerConfig } from "./config/section.ts";
 export { gatewaySection } from "./config/section.ts";
 export type { Gateway, GatewayOptions } from "./gateway.ts";

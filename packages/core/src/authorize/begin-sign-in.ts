@@ -22,7 +22,12 @@ export interface BegunSignIn {
  */
 export async function beginSignIn(deps: AuthorizeDeps, consented: ConsentedRequest): Promise<BegunSignIn> {
   const { request } = consented;
-  const [handle, cookie, codeVerifier, nonce] = [1, 2, 3, 4].map(() => randomId(deps.random)) as [string, string, string, string];
+  const [handle, cookie, codeVerifier, nonce] = [1, 2, 3, 4].map(() => randomId(deps.random)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   const prompt = consented.anotherAccount ? "login" : request.prompt === "consent" ? undefined : request.prompt;
   const location = await deps.identityProvider.authorizationUrl({
     redirectUri: callbackUrl(deps),
@@ -32,7 +37,12 @@ export async function beginSignIn(deps: AuthorizeDeps, consented: ConsentedReque
     ...(prompt === undefined ? {} : { prompt }),
     ...(request.loginHint === undefined ? {} : { loginHint: request.loginHint }),
   });
-  const transaction: Transaction = { request, cookieHash: labelledHash("transaction-cookie", cookie), codeVerifier, nonce };
+  const transaction: Transaction = {
+    request,
+    cookieHash: labelledHash("transaction-cookie", cookie),
+    codeVerifier,
+    nonce,
+  };
   await deps.transactions.put(handle, transaction, { ttl: transactionLife, ifAbsent: true });
   return { location: location.href, handle, cookie };
 }

@@ -52,10 +52,14 @@ async function takeTransaction(
     throw new OAuthError("invalid_request", "state_malformed", "This address is not one that a sign-in leads to.");
   }
   const unknown = () =>
-    new OAuthError("invalid_request", "transaction_unknown", "This sign-in is finished already or older than 10 minutes.");
+    new OAuthError(
+      "invalid_request",
+      "transaction_unknown",
+      "This sign-in is finished already or older than 10 minutes.",
+    );
   const found = await deps.transactions.get(handle);
   if (!found) throw unknown();
-  const cookies = browserCookies(request, "tx");
+  const cookies = browserCookies(request, "tx", deps);
   if (!cookies.some((cookie) => labelledHash("transaction-cookie", cookie) === found.value.cookieHash)) {
     const reason = cookies.length === 0 ? "transaction_cookie_missing" : "transaction_cookie_mismatch";
     const text = "This sign-in was begun in another browser, or this browser did not keep its cookie.";
@@ -122,10 +126,22 @@ async function finish(deps: AuthorizeDeps, arrival: Arrival): Promise<Response> 
 }
 
 const failures = {
-  unavailable: ["temporarily_unavailable", "provider_unavailable", "The sign-in service cannot be reached at the moment. Try again."],
+  unavailable: [
+    "temporarily_unavailable",
+    "provider_unavailable",
+    "The sign-in service cannot be reached at the moment. Try again.",
+  ],
   refused: ["server_error", "provider_refused", "The sign-in service did not accept its own answer. Try again."],
-  misconfigured: ["server_error", "provider_misconfigured", "The sign-in service does not know this server. Tell its administrator."],
-  invalid_response: ["server_error", "provider_response_invalid", "The sign-in service sent an answer that cannot be trusted."],
+  misconfigured: [
+    "server_error",
+    "provider_misconfigured",
+    "The sign-in service does not know this server. Tell its administrator.",
+  ],
+  invalid_response: [
+    "server_error",
+    "provider_response_invalid",
+    "The sign-in service sent an answer that cannot be trusted.",
+  ],
 } as const;
 
 function exchange(deps: AuthorizeDeps, { search, handle, transaction }: Arrival): Promise<UpstreamSession> {

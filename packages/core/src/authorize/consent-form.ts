@@ -35,7 +35,11 @@ export function sealConsentForm(deps: AuthorizeDeps, request: AuthorizationReque
  * Opens the form that a page posted and finds the cookie of that page among those the browser sent.
  * @throws OAuthError consent_form_invalid, consent_form_expired or consent_wrong_browser
  */
-export function openConsentForm(deps: AuthorizeDeps, sealed: string | undefined, pageCookies: readonly string[]): ConsentForm {
+export function openConsentForm(
+  deps: AuthorizeDeps,
+  sealed: string | undefined,
+  pageCookies: readonly string[],
+): ConsentForm {
   const opened = schema.safeParse(sealed === undefined ? undefined : openHandle(deps.keys, purpose, sealed));
   if (!opened.success) {
     throw new OAuthError("invalid_request", "consent_form_invalid", "This page was not made here or was changed.");
@@ -45,7 +49,12 @@ export function openConsentForm(deps: AuthorizeDeps, sealed: string | undefined,
     throw new OAuthError("invalid_request", "consent_form_expired", "This page is older than 15 minutes.");
   }
   if (!pageCookies.some((cookie) => labelledHash("page-cookie", cookie) === form.cookieHash)) {
-    throw new OAuthError("invalid_request", "consent_wrong_browser", "This page was opened in another browser, or its cookie is gone.", { status: 403 });
+    throw new OAuthError(
+      "invalid_request",
+      "consent_wrong_browser",
+      "This page was opened in another browser, or its cookie is gone.",
+      { status: 403 },
+    );
   }
   return form;
 }

@@ -1,5 +1,5 @@
-import { OAuthError } from "../errors/index.ts";
 import { isLoopbackRedirect } from "../clients/index.ts";
+import { OAuthError } from "../errors/index.ts";
 import type { CheckedRequest } from "./authorization-request.ts";
 
 declare const consented: unique symbol;
@@ -31,4 +31,5 @@ export function consentedByConfiguration(checked: CheckedRequest): ConsentedRequ
 }
 
 /** A request that was refused by its user. */
-export const denied = (): OAuthError => new OAuthError("access_denied", "consent_denied", "The user did not approve the request.");
+export const denied = (): OAuthError =>
+  new OAuthError("access_denied", "consent_denied", "The user did not approve the request.");

@@ -21,10 +21,11 @@ export function decideConsent(deps: AuthorizeDeps): (request: Request, address: 
   const decide = async (request: Request): Promise<Response> => {
     checkSameOrigin(request, deps.baseUrl);
     const form = await readForm(request, deps.config.maxBody);
-    const consent = openConsentForm(deps, form.get("request"), browserCookies(request, "page"));
+    const consent = openConsentForm(deps, form.get("request"), browserCookies(request, "page", deps));
     const checked = await recheckRequest(deps, consent.request);
     const decision = form.get("decision");
-    if (decision === "approve") return approve(deps, request, consent, checked, form.get("another_account") !== undefined);
+    if (decision === "approve")
+      return approve(deps, request, consent, checked, form.get("another_account") !== undefined);
     if (decision === "deny") return deny(deps, consent, checked);
     throw new OAuthError("invalid_request", "malformed_request", "decision must be approve or deny");
   };

@@ -19,10 +19,15 @@ export function showConsent(deps: AuthorizeDeps): (request: Request, address: st
   return async (request, address) => {
     const allowed = deps.limits.authorize.take(address);
     if (!allowed.ok) {
-      throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many sign-ins were begun from this address.", {
-        status: 429,
-        retryAfter: allowed.retryAfter,
-      });
+      throw new OAuthError(
+        "temporarily_unavailable",
+        "rate_limited",
+        "Too many sign-ins were begun from this address.",
+        {
+          status: 429,
+          retryAfter: allowed.retryAfter,
+        },
+      );
     }
     const query = readQuery(new URL(request.url));
     const checked = await checkAuthorizationRequest(deps, query).catch((error: unknown) => {
@@ -53,7 +58,9 @@ function page(deps: AuthorizeDeps, request: Request, checked: CheckedRequest): R
       customScheme: !/^https?:/.test(target),
       resourceName: resource.name,
       resourceUrl: resource.url,
-      scopes: deps.scopes.expand(checked.request.scopes).map((scope) => ({ name: scope, description: deps.scopes.describe(scope) })),
+      scopes: deps.scopes
+        .expand(checked.request.scopes)
+        .map((scope) => ({ name: scope, description: deps.scopes.describe(scope) })),
       request: sealConsentForm(deps, checked.request, cookie),
       action: `${deps.baseUrl}/consent`,
     },

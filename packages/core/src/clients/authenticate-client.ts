@@ -1,8 +1,8 @@
 import { OAuthError } from "../errors/index.ts";
 import type { Limiter } from "../limits/index.ts";
 import type { Client, VerifiedClient } from "./client.ts";
-import type { ClientDirectory } from "./client-directory.ts";
 import type { ClientCredentials } from "./client-credentials-of-request.ts";
+import type { ClientDirectory } from "./client-directory.ts";
 
 /**
  * Client authentication at the token endpoint (RFC 6749 §2.3, §3.2.1). Basic and post are interchangeable for a client
@@ -17,7 +17,11 @@ export async function authenticateClient(
 ): Promise<VerifiedClient> {
   const client = await directory.find(credentials.clientId);
   if (!client) {
-    throw new OAuthError("invalid_client", "client_unknown", "The client is unknown here or its registration has ended. Register again.");
+    throw new OAuthError(
+      "invalid_client",
+      "client_unknown",
+      "The client is unknown here or its registration has ended. Register again.",
+    );
   }
   if (isAuthenticated(client, credentials)) return client as VerifiedClient;
   const allowed = failures.take(client.clientId);
@@ -31,4 +35,6 @@ export async function authenticateClient(
 }
 
 const isAuthenticated = (client: Client, { clientSecret }: ClientCredentials): boolean =>
-  client.authMethod === "none" ? clientSecret === undefined : clientSecret !== undefined && client.secretMatches(clientSecret);
+  client.authMethod === "none"
+    ? clientSecret === undefined
+    : clientSecret !== undefined && client.secretMatches(clientSecret);

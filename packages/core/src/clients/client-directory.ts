@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { CoreConfig } from "../config/section.ts";
-import { constantTimeEqual, hmac, labelledHash, randomId, type RootKeys } from "../crypto/index.ts";
+import { constantTimeEqual, hmac, labelledHash, type RootKeys, randomId } from "../crypto/index.ts";
 import { type ClientRecord, clientKind, recordStore, registrationSlotKind } from "../records/index.ts";
 import type { Clock, Random } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";

@@ -95,8 +95,11 @@ const reservedPath = rule("reserved-path", ["resources"], ({ resources }, report
   });
 });
 
+const anyLoopbackPort = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\]):\*$/;
+
 const allowedOrigin = rule("allowed-origin", ["allowedOrigins"], ({ allowedOrigins }, report) => {
   allowedOrigins.forEach((text, index) => {
+    if (anyLoopbackPort.test(text)) return;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     // A URL parser takes `*` for part of a host name, but no browser ever sends it.
     const isWeb = (url?.protocol === "https:" || url?.protocol === "http:") && !url.hostname.includes("*");

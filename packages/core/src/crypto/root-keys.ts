@@ -14,6 +14,8 @@ export interface RootKey {
   readonly tag: Uint8Array;
   /** Derives the successor of a refresh token. */
   readonly successor: Uint8Array;
+  /** Seals the session ids that the gateway gives out. */
+  readonly session: Uint8Array;
   /** Hashes low-entropy values: user names, configured secrets. */
   readonly lookup: Uint8Array;
 }
@@ -45,6 +47,7 @@ export function deriveRootKeys(secrets: readonly string[]): RootKeys {
       seal: from("seal"),
       tag: from("tag"),
       successor: from("successor"),
+      session: from("session"),
       lookup: from("lookup"),
     };
   });

@@ -1,12 +1,12 @@
 import type { CoreConfig } from "../config/section.ts";
-import { createEpochs, type Epochs } from "./epochs.ts";
 import type { GrantDeps } from "./deps.ts";
+import { createEpochs, type Epochs } from "./epochs.ts";
 import { createGrantJudge, type GrantJudge } from "./judge-grant.ts";
 import { createUpstreamRenewer } from "./renew-upstream.ts";
 
 export type { GrantDeps } from "./deps.ts";
 export { endGrant } from "./end-grant.ts";
-export type { Epochs, EpochScope } from "./epochs.ts";
+export type { EpochScope, Epochs } from "./epochs.ts";
 export { accessTokenEnd } from "./grant-lifetime.ts";
 export { parseHandleToken } from "./handle-token.ts";
 export { issueCode } from "./issue-code.ts";

@@ -75,7 +75,8 @@ function mismatch(
 ): OAuthError | undefined {
   if (grant.clientId !== request.clientId) return refuse("code_client_mismatch");
   // OAuth 2.1 §4.1.3 no longer asks for redirect_uri here; where it is sent it must be the one of the request.
-  if (request.redirectUri !== undefined && request.redirectUri !== issued.redirectUri) return refuse("code_redirect_mismatch");
+  if (request.redirectUri !== undefined && request.redirectUri !== issued.redirectUri)
+    return refuse("code_redirect_mismatch");
   if (!constantTimeEqual(s256(request.codeVerifier), issued.challenge)) return refuse("pkce_mismatch");
   if (request.resource !== undefined && request.resource !== grant.resource) {
     return new OAuthError("invalid_target", "code_resource_mismatch", "resource is not the one that was authorized");
@@ -84,4 +85,8 @@ function mismatch(
 }
 
 const refuse = (reason: Reason): OAuthError =>
-  new OAuthError("invalid_grant", reason, "The authorization code is not valid: it was used, has expired, or belongs to another request.");
+  new OAuthError(
+    "invalid_grant",
+    reason,
+    "The authorization code is not valid: it was used, has expired, or belongs to another request.",
+  );

@@ -141,7 +141,11 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
     return "unavailable";
   };
 
-  const report = (grantId: string, action: "upstream.renewed" | "upstream.failed", error?: IdentityProviderError): void => {
+  const report = (
+    grantId: string,
+    action: "upstream.renewed" | "upstream.failed",
+    error?: IdentityProviderError,
+  ): void => {
     const reason =
       error?.failure === "misconfigured"
         ? "provider_misconfigured"
@@ -154,7 +158,11 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
       grant: grantId,
       ...(error ? { reason } : {}),
     });
-    if (error) deps.logger.error("Cognito did not renew a sign-in; nothing was revoked", { grant: grantId, error: error.message });
+    if (error)
+      deps.logger.error("Cognito did not renew a sign-in; nothing was revoked", {
+        grant: grantId,
+        error: error.message,
+      });
   };
 
   return {

@@ -1,4 +1,4 @@
-import { constantTimeEqual, fromBase64Url, hkdf, randomId, type RootKeys, toBase64Url } from "../crypto/index.ts";
+import { constantTimeEqual, fromBase64Url, hkdf, type RootKeys, randomId, toBase64Url } from "../crypto/index.ts";
 import { OAuthError, type Reason } from "../errors/index.ts";
 import type { Grant, UsedToken } from "../records/index.ts";
 import { changeGrant } from "./change-grant.ts";
@@ -46,7 +46,9 @@ export async function rotateRefreshToken(
           n: next.n,
           hash: next.hash,
           idleUntil: now + deps.tokens.refreshIdleTtl,
-          used: [...refresh.used.filter((token) => now - token.usedAt <= deps.tokens.graceWindow), used].slice(-ringSize),
+          used: [...refresh.used.filter((token) => now - token.usedAt <= deps.tokens.graceWindow), used].slice(
+            -ringSize,
+          ),
         },
       };
       return { grant: rotated, result: { grantId: presented.grantId, grant: rotated, refreshToken: next.text } };
@@ -82,4 +84,8 @@ function successor(presented: HandleToken, used: UsedToken, keys: RootKeys): Han
 }
 
 export const refuse = (reason: Reason): OAuthError =>
-  new OAuthError("invalid_grant", reason, "The refresh token is not valid: it was used, has expired or was revoked. Sign in again.");
+  new OAuthError(
+    "invalid_grant",
+    reason,
+    "The refresh token is not valid: it was used, has expired or was revoked. Sign in again.",
+  );

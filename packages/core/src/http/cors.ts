@@ -2,20 +2,14 @@ import { isLoopbackHost } from "../config/values.ts";
 
 /** Which web origins may read our answers. */
 export interface CorsPolicy {
-  /** Exact origins, as `https://app.example.com`. There is no wildcard. */
+  /** Exact origins, as `https://app.example.com`; on loopback hosts `:*` stands for any port. */
   readonly allowedOrigins: readonly string[];
-  /** Every loopback origin too, whatever its port. Default false; for a developer's machine. */
-  readonly loopbackAllowed?: boolean;
 }
 
-/**
- * `anyone`: public documents, for every origin. `client`: OAuth endpoints. `resource`: protected MCP endpoints, with the
- * headers of Streamable HTTP.
- */
-export type CorsAudience = "anyone" | "client" | "resource";
+/** `anyone`: public documents, for every origin. `client`: OAuth endpoints. */
+export type CorsAudience = "anyone" | "client";
 
-const ownHeaders = ["Authorization", "Content-Type", "MCP-Protocol-Version"];
-const transportHeaders = ["Accept", "Last-Event-ID", "Mcp-Session-Id", "Mcp-Method", "Mcp-Name"];
+const allowedHeaders = "Authorization, Content-Type, MCP-Protocol-Version";
 const exposed = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After";
 /** Seconds for which a browser may keep a preflight's answer. */
 const preflightAge = 600;
@@ -38,30 +32,20 @@ export function corsHeaders(
       ? { "Access-Control-Allow-Origin": "*" }
       : { "Access-Control-Allow-Origin": origin, Vary: "Origin" }),
     "Access-Control-Expose-Headers": exposed,
-    ...(request.method === "OPTIONS" ? preflight(audience, request, methods) : {}),
+    ...(request.method === "OPTIONS" ? preflight(methods) : {}),
   };
 }
 
-const preflight = (audience: CorsAudience, request: Request, methods: readonly string[]) => ({
+const preflight = (methods: readonly string[]) => ({
   "Access-Control-Allow-Methods": methods.join(", "),
-  "Access-Control-Allow-Headers": [
-    ...ownHeaders,
-    ...(audience === "resource" ? [...transportHeaders, ...mirroredParameters(request)] : []),
-  ].join(", "),
+  "Access-Control-Allow-Headers": allowedHeaders,
   "Access-Control-Max-Age": String(preflightAge),
 });
 
-/** MCP 2026-07-28 mirrors tool parameters in headers whose names only the server's tools know. */
-const mirroredParameters = (request: Request): readonly string[] =>
-  (request.headers.get("access-control-request-headers") ?? "")
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => /^mcp-param-[a-z0-9_-]{1,64}$/i.test(name))
-    .slice(0, 32);
-
 function isAllowed(policy: CorsPolicy, origin: string): boolean {
   if (policy.allowedOrigins.includes(origin)) return true;
-  if (!policy.loopbackAllowed || !/^https?:/.test(origin) || !URL.canParse(origin)) return false;
+  if (!/^https?:/.test(origin) || !URL.canParse(origin)) return false;
   const url = new URL(origin);
-  return url.origin === origin && isLoopbackHost(url.hostname);
+  if (url.origin !== origin || !isLoopbackHost(url.hostname)) return false;
+  return policy.allowedOrigins.includes(`${url.protocol}//${url.hostname}:*`);
 }

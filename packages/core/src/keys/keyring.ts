@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { RootKeys } from "../crypto/index.ts";
 import { labelledHash } from "../crypto/index.ts";
 import { type KeyringRecord, keyringKind, type RecordStore, recordStore } from "../records/index.ts";
-import type { RootKeys } from "../crypto/index.ts";
 import type { Clock, Random } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
 

@@ -90,7 +90,8 @@ export function recordStore<T extends object>(
       fields[field] = JSON.parse(opened.toString("utf8"));
     }
     const value = kind.schema.safeParse(fields);
-    if (!value.success) throw unreadable(`its fields are wrong: ${value.error.issues.map((i) => i.path.join(".")).join(", ")}`);
+    if (!value.success)
+      throw unreadable(`its fields are wrong: ${value.error.issues.map((i) => i.path.join(".")).join(", ")}`);
     return value.data;
   };
 
@@ -121,4 +122,3 @@ function parseJson(text: string): unknown {
 
 /** A key for a mark that holds nothing but its own existence. */
 export const markKey = (kind: string, id: string): string => `${kind}:${labelledHash(kind, id)}`;
-

@@ -1,7 +1,7 @@
 /** What the rest of the library never imports for itself, so that whoever composes it (a test above all) is in control. */
 export type { Clock } from "./clock.ts";
 export { systemClock } from "./clock.ts";
-export type { Logger, LogFields, LogLevel } from "./logger.ts";
+export type { LogFields, Logger, LogLevel } from "./logger.ts";
 export { createLogger, silentLogger } from "./logger.ts";
 export type { Random } from "./random.ts";
 export { systemRandom } from "./random.ts";

@@ -15,7 +15,11 @@ export function requestedScopes(
   if (named.length === 0) return catalog.defaultsOf(resourcePath);
   const here = new Set(catalog.ofResource(resourcePath));
   if (named.some((scope) => !here.has(scope))) {
-    throw new OAuthError("invalid_scope", "scope_unknown", `unknown scope for this resource; it has: ${[...here].join(" ")}`);
+    throw new OAuthError(
+      "invalid_scope",
+      "scope_unknown",
+      `unknown scope for this resource; it has: ${[...here].join(" ")}`,
+    );
   }
   return [...new Set(named)];
 }

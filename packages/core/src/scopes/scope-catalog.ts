@@ -24,9 +24,7 @@ export interface ScopeCatalog {
 }
 
 /** Compiles the scopes, groups, resources and machines of a checked configuration. */
-export function scopeCatalog(
-  config: Pick<CoreConfig, "scopes" | "groups" | "machines" | "resources">,
-): ScopeCatalog {
+export function scopeCatalog(config: Pick<CoreConfig, "scopes" | "groups" | "machines" | "resources">): ScopeCatalog {
   const all = Object.keys(config.scopes);
   const closure = new Map(all.map((scope) => [scope, closureOf(scope, config.scopes)]));
   const resources = new Map(config.resources.map((resource) => [resource.path, resource]));
@@ -45,7 +43,8 @@ export function scopeCatalog(
     isIdentityScope: (scope) => identityScopes.has(scope),
     describe: (scope) => config.scopes[scope]?.description ?? scope,
     expand,
-    ofGroups: (groups) => expand(groups.flatMap((group) => (Object.hasOwn(config.groups, group) ? (config.groups[group] ?? []) : []))),
+    ofGroups: (groups) =>
+      expand(groups.flatMap((group) => (Object.hasOwn(config.groups, group) ? (config.groups[group] ?? []) : []))),
     ofMachine(clientId, path) {
       const machine = Object.hasOwn(config.machines, clientId) ? config.machines[clientId] : undefined;
       if (!machine || (machine.resources && !machine.resources.includes(path))) return [];

@@ -39,7 +39,9 @@ export function authorizationServerMetadata(server: {
  * The same as an OpenID provider configuration, for clients that only look there. The two further members are ones that
  * OpenID Connect Discovery §3 requires; no ID token is issued.
  */
-export const openidConfiguration = (metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
+export const openidConfiguration = (
+  metadata: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> => ({
   ...metadata,
   subject_types_supported: ["public"],
   id_token_signing_alg_values_supported: ["ES256"],

@@ -1,9 +1,10 @@
 import { RedirectableError, redirectError } from "../authorize/index.ts";
+import { randomId } from "../crypto/index.ts";
 import { OAuthError } from "../errors/index.ts";
-import { corsHeaders, type CorsPolicy, jsonAnswer } from "../http/index.ts";
+import { type CorsPolicy, corsHeaders, htmlAnswer, jsonAnswer } from "../http/index.ts";
+import { errorModel, errorPage, textsFor } from "../pages/index.ts";
 import { UnreadableRecord } from "../records/index.ts";
 import { StoreUnavailable } from "../store/store.ts";
-import { errorPageAnswer } from "./error-page-answer.ts";
 import { type Route, routes, type ServerDeps } from "./routes.ts";
 
 /** Answers one request. `address` is the peer's, for the limits of whoever is not identified. */
@@ -16,8 +17,13 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
   const failed = (route: Route, request: Request, error: unknown): Response => {
     if (error instanceof RedirectableError) return redirectError(error, deps.issuer);
     const refusal = asOAuthError(error, deps);
-    if (route.audience === "browser") return errorPageAnswer(refusal, request);
-    return errorAnswer(refusal, request);
+    if (route.audience !== "browser" || wantsJson(request)) return errorAnswer(refusal, request);
+    const reference = randomId(deps.random, 6);
+    deps.logger.info("an error page was shown", { reference, reason: refusal.reason, path: route.path });
+    const texts = textsFor(request);
+    const answer = htmlAnswer(refusal.status, errorPage(errorModel(refusal, reference, texts), texts));
+    if (refusal.retryAfter !== undefined) answer.headers.set("Retry-After", String(refusal.retryAfter));
+    return answer;
   };
 
   return async (request, context = {}) => {
@@ -27,7 +33,8 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
     const [first] = here;
     const methods = here.map((route) => route.method);
     const headers = first && first.audience !== "browser" ? corsHeaders(cors, first.audience, request, methods) : {};
-    if (request.method === "OPTIONS" && first?.audience !== "browser") return new Response(null, { status: 204, headers });
+    if (request.method === "OPTIONS" && first?.audience !== "browser")
+      return new Response(null, { status: 204, headers });
     const method = request.method === "HEAD" ? "GET" : request.method;
     const route = here.find((candidate) => candidate.method === method);
     if (!route) {
@@ -49,7 +56,11 @@ function asOAuthError(error: unknown, deps: ServerDeps): OAuthError {
   if (error instanceof OAuthError) return error;
   if (error instanceof StoreUnavailable || error instanceof UnreadableRecord) {
     deps.logger.error("the store did not serve a request; nothing was refused for it", { error: error.message });
-    return new OAuthError("temporarily_unavailable", "store_unavailable", "The server cannot reach its records. Try again.");
+    return new OAuthError(
+      "temporarily_unavailable",
+      "store_unavailable",
+      "The server cannot reach its records. Try again.",
+    );
   }
   const kind = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
   deps.logger.error("a request failed in a way that was not foreseen", { error: kind });
@@ -64,4 +75,10 @@ function errorAnswer(error: OAuthError, request: Request): Response {
   // RFC 6749 §5.2: a client that tried HTTP authentication is told which scheme it was.
   if (error.status === 401 && basic) answer.headers.set("WWW-Authenticate", 'Basic realm="token endpoint"');
   return answer;
+}
+
+/** A program that looks at the authorization endpoint before it opens a browser can read JSON better than a page. */
+function wantsJson(request: Request): boolean {
+  const accept = request.headers.get("accept") ?? "";
+  return accept.includes("application/json") && !accept.includes("text/html");
 }

@@ -2,11 +2,7 @@ import { type AuthorizeDeps, callback, decideConsent, showConsent } from "../aut
 import type { RegistrationPolicy } from "../clients/index.ts";
 import type { Limiter } from "../limits/index.ts";
 import { type TokenDeps, tokenEndpoint } from "../token/index.ts";
-import {
-  authorizationServerMetadata,
-  endpointPaths,
-  openidConfiguration,
-} from "./authorization-server-metadata.ts";
+import { authorizationServerMetadata, endpointPaths, openidConfiguration } from "./authorization-server-metadata.ts";
 import { protectedResourceMetadata } from "./protected-resource-metadata.ts";
 import { registerEndpoint } from "./register-endpoint.ts";
 

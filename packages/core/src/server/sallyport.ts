@@ -1,17 +1,32 @@
 import { type AuditSink, noAudit } from "../audit/index.ts";
 import { capabilitiesOf } from "../capabilities/capabilities.ts";
-import { createClientDirectory, parseRedirectUri, type RegistrationPolicy } from "../clients/index.ts";
-import { type CoreConfig, type CoreConfigInput, parseCoreConfig } from "../config/index.ts";
+import { createClientDirectory, parseRedirectUri } from "../clients/index.ts";
+import { ConfigError, type CoreConfig, type CoreConfigInput, formatProblem, parseCoreConfig } from "../config/index.ts";
 import { deriveRootKeys } from "../crypto/index.ts";
 import { type EpochScope, type GrantDeps, grantChecks } from "../grants/index.ts";
 import { cognitoProvider, type IdentityProvider } from "../identity/index.ts";
 import { openKeyring } from "../keys/index.ts";
 import { createLimiter } from "../limits/index.ts";
 import { consentMarkKind, grantKind, recordStore, transactionKind } from "../records/index.ts";
-import { type Clock, createLogger, type Fetch, type Logger, type Random, systemClock, systemRandom } from "../runtime/index.ts";
+import {
+  type Clock,
+  createLogger,
+  type Fetch,
+  type Logger,
+  type Random,
+  systemClock,
+  systemRandom,
+} from "../runtime/index.ts";
 import { scopeCatalog } from "../scopes/index.ts";
 import { openStore, type Store } from "../store/index.ts";
-import { BearerRefusal, type BearerVerifier, createVerifier, type Principal, requireScopes, resourceCatalog } from "../verify/index.ts";
+import {
+  BearerRefusal,
+  type BearerVerifier,
+  createVerifier,
+  type Principal,
+  requireScopes,
+  resourceCatalog,
+} from "../verify/index.ts";
 import { endpointPaths } from "./authorization-server-metadata.ts";
 import { type FetchHandler, fetchHandler } from "./fetch-handler.ts";
 import type { ServerDeps } from "./routes.ts";
@@ -56,18 +71,26 @@ export interface Sallyport {
  * Starts from settings as a program writes them (camelCase, durations as `15s`).
  * @throws ConfigError with every problem of the settings at once
  */
-export async function sallyport(settings: CoreConfigInput, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
-  return createSallyport(parseCoreConfig(settings), runtime);
+export async function sallyport(
+  settings: CoreConfigInput,
+  runtime: Partial<SallyportRuntime> = {},
+): Promise<Sallyport> {
+  const logger = runtime.logger ?? ownLogger({ logLevel: settings.logLevel, logFormat: settings.logFormat });
+  const config = parseCoreConfig(settings, (warning) => logger.warn(formatProblem(warning)));
+  return createSallyport(config, { ...runtime, logger });
 }
 
 /** Starts from a checked configuration. Reads the store (the signing keys are there) but never asks Cognito anything. */
 export async function createSallyport(config: CoreConfig, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
   const clock = runtime.clock ?? systemClock;
   const random = runtime.random ?? systemRandom;
-  const logger =
-    runtime.logger ??
-    createLogger({ level: config.logLevel, format: config.logFormat, write: (line) => process.stderr.write(`${line}\n`) });
+  const logger = runtime.logger ?? ownLogger(config);
   const audit = runtime.audit ?? noAudit;
+  if (config.secret.length === 0) {
+    const message =
+      "is missing; set SALLYPORT_SECRET to at least 32 random bytes, such as the output of `openssl rand -base64 32`";
+    throw new ConfigError([{ setting: "secret", source: "default", message }]);
+  }
   const keys = deriveRootKeys(config.secret);
   const store = runtime.store ?? (await openStore(config.store, { clock, random, logger }));
   const fetch = runtime.fetch ?? ((input, init) => globalThis.fetch(input, init));
@@ -82,7 +105,12 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
   const grantDeps: GrantDeps = { store, grants, keys, identityProvider, tokens, clock, random, logger, audit };
   const { epochs, judge } = grantChecks(grantDeps, tokens);
   const perMinute = (limit: number) => createLimiter({ clock, perMinute: limit });
-  const callbackUrl = `${baseUrl}${endpointPaths.callback}`;
+  const capabilities = capabilitiesOf(config);
+  const redirectPolicy = {
+    callbackUrl: `${baseUrl}${endpointPaths.callback}`,
+    customSchemes: config.registration.customSchemes,
+  };
+  checkRegisteredClients(config, redirectPolicy);
 
   const deps: ServerDeps = {
     ...grantDeps,
@@ -93,11 +121,11 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
     resources,
     keyring,
     judge,
-    capabilities: capabilitiesOf(config),
+    capabilities,
     clients: createClientDirectory({ config, store, keys, clock, random }),
     transactions: recordStore(transactionKind, { store, keys, random }),
     consentMarks: recordStore(consentMarkKind, { store, keys, random }),
-    registrationPolicy: registrationPolicy(config, callbackUrl, scopes),
+    registrationPolicy: { ...redirectPolicy, capabilities, scopes },
     limits: {
       register: perMinute(config.limits.register),
       authorize: perMinute(config.limits.authorize),
@@ -146,3 +174,31 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
   };
 }
 
+const ownLogger = ({
+  logLevel,
+  logFormat,
+}: {
+  logLevel?: CoreConfig["logLevel"] | undefined;
+  logFormat?: CoreConfig["logFormat"] | undefined;
+}): Logger =>
+  createLogger({
+    ...(logLevel === undefined ? {} : { level: logLevel }),
+    ...(logFormat === undefined ? {} : { format: logFormat }),
+    write: (line) => process.stderr.write(`${line}\n`),
+  });
+
+/** Configured redirect URIs keep to the same rules as registered ones. */
+function checkRegisteredClients(config: CoreConfig, policy: Parameters<typeof parseRedirectUri>[1]): void {
+  const problems = Object.entries(config.clients).flatMap(([clientId, { redirectUris }]) =>
+    redirectUris.flatMap((uri, index) => {
+      try {
+        parseRedirectUri(uri, policy);
+        return [];
+      } catch (error) {
+        const message = error instanceof Error ? error.message : "is not a redirect URI";
+        return [{ setting: `clients.${clientId}.redirect_uris[${index}]`, source: "configuration", message }];
+      }
+    }),
+  );
+  if (problems.length > 0) throw new ConfigError(problems);
+}

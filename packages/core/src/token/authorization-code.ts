@@ -20,7 +20,11 @@ export async function authorizationCode(
   if (code === undefined) throw new OAuthError("invalid_request", "malformed_request", "code is missing");
   if (codeVerifier === undefined) throw new OAuthError("invalid_request", "pkce_missing", "code_verifier is missing");
   if (!verifierForm.test(codeVerifier)) {
-    throw new OAuthError("invalid_request", "pkce_malformed", "code_verifier must have 43 to 128 characters of A-Z a-z 0-9 - . _ ~");
+    throw new OAuthError(
+      "invalid_request",
+      "pkce_malformed",
+      "code_verifier must have 43 to 128 characters of A-Z a-z 0-9 - . _ ~",
+    );
   }
   const live = await redeemCode(deps, {
     code,

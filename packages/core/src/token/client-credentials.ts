@@ -54,10 +54,15 @@ export function clientCredentialsGrant(): ClientCredentialsGrant {
     const entitled = deps.scopes.ofMachine(clientId, resource.path);
     const scope = form.get("scope");
     // Without scope: everything that the administrator gave this machine here.
-    const wanted = scope === undefined ? entitled : deps.scopes.expand(requestedScopes(scope, resource.path, deps.scopes));
+    const wanted =
+      scope === undefined ? entitled : deps.scopes.expand(requestedScopes(scope, resource.path, deps.scopes));
     const asked = wanted.filter((name) => entitled.includes(name));
     if (asked.length === 0) {
-      throw new OAuthError("invalid_scope", "machine_not_entitled", "this client may have none of these scopes for this resource");
+      throw new OAuthError(
+        "invalid_scope",
+        "machine_not_entitled",
+        "this client may have none of these scopes for this resource",
+      );
     }
     const session = await askCognito(deps, clientId, clientSecret, configuredScopes(deps, clientId)).catch((error) => {
       if (!(error instanceof IdentityProviderError)) throw error;
@@ -69,12 +74,20 @@ export function clientCredentialsGrant(): ClientCredentialsGrant {
           retryAfter: allowed.retryAfter,
         });
       }
-      throw new OAuthError("temporarily_unavailable", "provider_unavailable", "The client cannot be checked at the moment. Try again.");
+      throw new OAuthError(
+        "temporarily_unavailable",
+        "provider_unavailable",
+        "The client cannot be checked at the moment. Try again.",
+      );
     });
     const held = new Set(deps.scopes.expand(session.scopes));
     const scopes = asked.filter((name) => held.has(name));
     if (scopes.length === 0) {
-      throw new OAuthError("invalid_scope", "machine_not_entitled", "this client may have none of these scopes for this resource");
+      throw new OAuthError(
+        "invalid_scope",
+        "machine_not_entitled",
+        "this client may have none of these scopes for this resource",
+      );
     }
     const live = await issueMachineGrant(deps, { clientId, resource: resource.url, scopes, until: session.expiresAt });
     return tokenResponse(deps, live, scopes);

@@ -22,7 +22,11 @@ export async function refreshToken(deps: TokenDeps, client: VerifiedClient, form
   const check = (grant: Grant): OAuthError | undefined => {
     if (grant.clientId !== client.clientId) return refuse("refresh_client_mismatch");
     if (resource !== undefined && resource !== grant.resource) {
-      return new OAuthError("invalid_target", "refresh_resource_mismatch", "resource is not the one that was authorized");
+      return new OAuthError(
+        "invalid_target",
+        "refresh_resource_mismatch",
+        "resource is not the one that was authorized",
+      );
     }
     const wider = narrowed?.some((scope) => !grant.scopes.includes(scope));
     if (wider) return new OAuthError("invalid_scope", "refresh_scope_widened", "scope goes beyond what was granted");
@@ -35,7 +39,11 @@ export async function refreshToken(deps: TokenDeps, client: VerifiedClient, form
   if (fault) throw fault;
   const judgement = await deps.judge.judgeAfresh(presented.grantId);
   if (judgement.holds === "unknown") {
-    throw new OAuthError("temporarily_unavailable", judgement.reason, "The sign-in cannot be renewed at the moment. Try again with the same refresh token.");
+    throw new OAuthError(
+      "temporarily_unavailable",
+      judgement.reason,
+      "The sign-in cannot be renewed at the moment. Try again with the same refresh token.",
+    );
   }
   if (judgement.holds === "no") throw refuse(judgement.reason);
   const scopes = entitled(deps, judgement.grant, narrowed);
@@ -60,4 +68,8 @@ function entitled(deps: TokenDeps, grant: Grant, narrowed: readonly string[] | u
 }
 
 const refuse = (reason: Reason): OAuthError =>
-  new OAuthError("invalid_grant", reason, "The refresh token is not valid: it was used, has expired or was revoked. Sign in again.");
+  new OAuthError(
+    "invalid_grant",
+    reason,
+    "The refresh token is not valid: it was used, has expired or was revoked. Sign in again.",
+  );

@@ -7,6 +7,7 @@ export function resourceParameter(deps: Pick<TokenDeps, "resources">, form: Para
   const parameter = form.get("resource");
   if (parameter === undefined) return undefined;
   const resource = deps.resources.resolve(parameter);
-  if (!resource) throw new OAuthError("invalid_target", "resource_unknown", "resource is not one that is protected here");
+  if (!resource)
+    throw new OAuthError("invalid_target", "resource_unknown", "resource is not one that is protected here");
   return resource.url;
 }

@@ -23,9 +23,15 @@ export function tokenEndpoint(deps: TokenDeps): (request: Request, address: stri
     if (supported === "client_credentials") return machine(deps, credentials, form);
     const client = await authenticateClient(credentials, deps.clients, deps.limits.failedClientAuth);
     if (!client.grantTypes.includes(supported)) {
-      throw new OAuthError("unauthorized_client", "grant_type_not_allowed", `this client did not register for ${supported}`);
+      throw new OAuthError(
+        "unauthorized_client",
+        "grant_type_not_allowed",
+        `this client did not register for ${supported}`,
+      );
     }
-    return supported === "authorization_code" ? authorizationCode(deps, client, form) : refreshToken(deps, client, form);
+    return supported === "authorization_code"
+      ? authorizationCode(deps, client, form)
+      : refreshToken(deps, client, form);
   };
 
   return async (request, address) => {

@@ -1,5 +1,5 @@
-import { tokenDigest } from "../crypto/index.ts";
 import type { CoreConfig } from "../config/section.ts";
+import { tokenDigest } from "../crypto/index.ts";
 import type { Reason } from "../errors/index.ts";
 import type { GrantJudge, Judgement } from "../grants/index.ts";
 import type { IdentityProvider } from "../identity/identity-provider.ts";
@@ -77,7 +77,8 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
     const { claims, resource } = token;
     const { grant, grantId } = judgement;
     const { upstream } = grant;
-    const mine = grant.clientId === claims.client_id && grant.resource === claims.aud && grant.principal === claims.principal;
+    const mine =
+      grant.clientId === claims.client_id && grant.resource === claims.aud && grant.principal === claims.principal;
     if (!mine || !upstream) throw BearerRefusal.invalid("grant_user_mismatch", context(resource));
     const tokenScopes = claims.scope.split(" ");
     const named = new Set(tokenScopes);
@@ -88,7 +89,16 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
       const entitled = deps.scopes.ofMachine(upstream.clientId, resource.path);
       if (claims.sub !== upstream.clientId) throw BearerRefusal.invalid("grant_user_mismatch", context(resource));
       const scopes = entitled.filter((scope) => named.has(scope));
-      token.principal = { kind: "machine", subject: claims.sub, groups: [], claims: {}, scopes, entitled, doors, ...shared };
+      token.principal = {
+        kind: "machine",
+        subject: claims.sub,
+        groups: [],
+        claims: {},
+        scopes,
+        entitled,
+        doors,
+        ...shared,
+      };
     } else {
       const { sub, username, groups, email, claims: extra } = upstream.identity;
       if (claims.sub !== sub) throw BearerRefusal.invalid("grant_user_mismatch", context(resource));
@@ -162,7 +172,8 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
 
     async recheck(principal) {
       const resource = resourceOf(principal.resource);
-      if (clock.now() > principal.expiresAt + streamOverrun) throw BearerRefusal.invalid("token_expired", context(resource));
+      if (clock.now() > principal.expiresAt + streamOverrun)
+        throw BearerRefusal.invalid("token_expired", context(resource));
       // A token that Cognito issued has no second door: the stream lasts as long as the token.
       if (principal.grantId === undefined) {
         if (clock.now() < principal.expiresAt) return principal;

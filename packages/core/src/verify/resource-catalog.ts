@@ -29,7 +29,11 @@ export interface ResourceCatalog {
  */
 export function resourceCatalog(
   baseUrl: string,
-  configured: readonly { readonly path: string; readonly name?: string | undefined; readonly requiredScopes: readonly string[] }[],
+  configured: readonly {
+    readonly path: string;
+    readonly name?: string | undefined;
+    readonly requiredScopes: readonly string[];
+  }[],
   defaultsOf: (path: string) => readonly string[],
   defaultPath: string | undefined,
 ): ResourceCatalog {

@@ -17,7 +17,9 @@ const server = z.strictObject({
     .describe("Scopes without which no request to it passes; a scope that includes one of them counts."),
   timeout: duration({ min: "100ms", max: "1h" })
     .prefault("60s")
-    .describe("How long it may take until its response begins. A response that has begun may take as long as it likes."),
+    .describe(
+      "How long it may take until its response begins. A response that has begun may take as long as it likes.",
+    ),
   title: z.string().min(1).max(200).optional().describe("Shown on the consent page and in the metadata."),
 });
 

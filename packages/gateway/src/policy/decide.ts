@@ -23,7 +23,11 @@ export type Decision =
   | { readonly allow: true; readonly because: string }
   | { readonly allow: false; readonly because: string; readonly refusal: BearerRefusal };
 
-const deny = (because: string, refusal = BearerRefusal.notPermitted()): Decision => ({ allow: false, because, refusal });
+const deny = (because: string, refusal = BearerRefusal.notPermitted()): Decision => ({
+  allow: false,
+  because,
+  refusal,
+});
 
 const scopesHeld: Decision = { allow: true, because: "every scope that the server requires is there" };
 

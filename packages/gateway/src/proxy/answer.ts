@@ -41,5 +41,7 @@ function write({ req, res, cors }: Visit, status: number, headers: readonly stri
 
 const worthReading = 256 * 1024;
 
-const isLong = (headers: { readonly "content-length"?: string | undefined; readonly "transfer-encoding"?: string | undefined }): boolean =>
-  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > worthReading;
+const isLong = (headers: {
+  readonly "content-length"?: string | undefined;
+  readonly "transfer-encoding"?: string | undefined;
+}): boolean => headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > worthReading;

@@ -28,7 +28,8 @@ export function createCors(baseUrl: string, allowedOrigins: readonly string[]): 
     const loopback = anyLoopbackPort.exec(entry)?.[1];
     if (loopback !== undefined) anyPort.push(loopback);
     else if (URL.canParse(entry) && new URL(entry).origin === entry) exact.add(entry);
-    else throw new TypeError(`allowed_origins: ${JSON.stringify(entry)} is no origin; write one as https://app.example`);
+    else
+      throw new TypeError(`allowed_origins: ${JSON.stringify(entry)} is no origin; write one as https://app.example`);
   }
   const onLoopback = (origin: string): boolean =>
     anyPort.some((host) => origin.startsWith(host) && /^(?::\d{1,5})?$/.test(origin.slice(host.length)));

@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { type AuditSink, BearerRefusal, type BearerVerifier, type Clock, type Logger, type Reason } from "sallyport";
 import { decide, type Policy } from "../policy/decide.ts";

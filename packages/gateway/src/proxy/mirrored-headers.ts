@@ -56,7 +56,8 @@ export function pushMirroredHeaders(headers: string[], head: RequestHead, messag
   if (head.mcpName === undefined) return;
   const name = decodeHeaderValue(head.mcpName);
   const known = Object.hasOwn(mirroredMembers, method);
-  if (known || (name !== undefined && Object.values(params ?? {}).includes(name))) headers.push("mcp-name", head.mcpName);
+  if (known || (name !== undefined && Object.values(params ?? {}).includes(name)))
+    headers.push("mcp-name", head.mcpName);
 }
 
 /** Plain, or `=?base64?…?=` around canonical base64 of UTF-8; undefined if that is not well formed. */

@@ -80,7 +80,13 @@ export const droppedRequestHeaders: readonly {
   },
   {
     because: "changes the method or the file behind the request after it has been judged",
-    names: ["x-http-method", "x-http-method-override", "x-method-override", "x-sendfile-type", "x-middleware-subrequest"],
+    names: [
+      "x-http-method",
+      "x-http-method-override",
+      "x-method-override",
+      "x-sendfile-type",
+      "x-middleware-subrequest",
+    ],
     prefixes: ["x-accel-"],
   },
   {

@@ -40,7 +40,11 @@ export const droppedResponseHeaders: readonly {
     names: ["www-authenticate", "authentication-info"],
     prefixes: [],
   },
-  { because: "the gateway answers to browsers itself", names: ["x-content-type-options"], prefixes: ["access-control-"] },
+  {
+    because: "the gateway answers to browsers itself",
+    names: ["x-content-type-options"],
+    prefixes: ["access-control-"],
+  },
   {
     because: "would lead a client or a proxy elsewhere",
     names: ["location", "content-location", "refresh", "link", "x-sendfile"],

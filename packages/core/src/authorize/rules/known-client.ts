@@ -5,6 +5,9 @@ import { OAuthError } from "../../errors/index.ts";
 export async function knownClient(clientId: string | undefined, clients: ClientDirectory): Promise<Client> {
   if (clientId === undefined) throw new OAuthError("invalid_request", "malformed_request", "client_id is missing");
   const client = await clients.find(clientId);
-  if (!client) throw new OAuthError("invalid_client", "client_unknown", "This app's registration is not known here.", { status: 400 });
+  if (!client)
+    throw new OAuthError("invalid_client", "client_unknown", "This app's registration is not known here.", {
+      status: 400,
+    });
   return client;
 }

@@ -6,7 +6,11 @@ export function oneResource(parameter: string | undefined, resources: ResourceCa
   const resource = parameter === undefined ? resources.default : resources.resolve(parameter);
   if (resource) return resource;
   if (parameter === undefined) {
-    throw new OAuthError("invalid_target", "resource_ambiguous", "resource is missing and there are several; name the server's URL");
+    throw new OAuthError(
+      "invalid_target",
+      "resource_ambiguous",
+      "resource is missing and there are several; name the server's URL",
+    );
   }
   throw new OAuthError("invalid_target", "resource_unknown", "resource is not one that is protected here");
 }

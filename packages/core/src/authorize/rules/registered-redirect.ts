@@ -11,7 +11,11 @@ export function registeredRedirect(presented: string | undefined, client: Client
   if (asked === undefined) throw new OAuthError("invalid_request", "malformed_request", "redirect_uri is missing");
   const redirect = matchRedirectUri(client.redirectUris, asked);
   if (!redirect) {
-    throw new OAuthError("invalid_request", "redirect_uri_not_registered", "redirect_uri is not one that this app registered");
+    throw new OAuthError(
+      "invalid_request",
+      "redirect_uri_not_registered",
+      "redirect_uri is not one that this app registered",
+    );
   }
   return redirect;
 }

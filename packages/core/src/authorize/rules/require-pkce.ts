@@ -14,7 +14,11 @@ export function requirePkce(challenge: string | undefined, method: string | unde
     throw new OAuthError("invalid_request", "pkce_method_unsupported", "code_challenge_method must be S256");
   }
   if (!challengeForm.test(challenge)) {
-    throw new OAuthError("invalid_request", "pkce_malformed", "code_challenge must be the 43 base64url characters of a SHA-256");
+    throw new OAuthError(
+      "invalid_request",
+      "pkce_malformed",
+      "code_challenge must be the 43 base64url characters of a SHA-256",
+    );
   }
   return challenge;
 }

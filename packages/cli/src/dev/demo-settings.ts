@@ -1,0 +1,38 @@
+import type { GatewayConfigInput } from "@sallyport/gateway";
+import type { CoreConfigInput } from "sallyport";
+import { type DemoClients, demoPoolId } from "./demo-pool.ts";
+
+/** Settings of the demo, as they would stand in a `sallyport.toml`. */
+export const demoSettings = (demo: {
+  readonly gatewayUrl: string;
+  readonly port: number;
+  readonly cognitoUrl: string;
+  readonly clients: DemoClients;
+  readonly secret: string;
+  readonly store: string;
+  readonly servers: readonly { readonly name: string; readonly url: string }[];
+}): CoreConfigInput & GatewayConfigInput => ({
+  baseUrl: demo.gatewayUrl,
+  listen: `127.0.0.1:${demo.port}`,
+  store: demo.store,
+  secret: [demo.secret],
+  cognito: {
+    userPoolId: demoPoolId,
+    clientId: demo.clients.clientId,
+    clientSecret: demo.clients.clientSecret,
+    domain: demo.cognitoUrl,
+    endpoint: demo.cognitoUrl,
+  },
+  scopes: {
+    "mcp/read": { description: "Look at what the servers offer and read from them" },
+    "mcp/write": { description: "Change things: add notes, run tools that write", includes: ["mcp/read"] },
+    "mcp/admin": { description: "Everything, deleting included", includes: ["mcp/write"] },
+  },
+  groups: { "mcp-admins": ["mcp/admin"], "mcp-developers": ["mcp/write"], "mcp-readers": ["mcp/read"] },
+  machines: { [demo.clients.machineId]: { scopes: ["mcp/read"] } },
+  servers: demo.servers.map(({ name, url }) => ({ name, url, requiredScopes: ["mcp/read"] })),
+  // Browsers on a developer's machine come from whatever port their tool has.
+  allowedOrigins: ["http://localhost:*", "http://127.0.0.1:*"],
+  // Ten times the defaults: one developer's tools share one address.
+  limits: { register: 1200, authorize: 3000, token: 6000, failedClientAuth: 600 },
+});

@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:net";
+import { type CognitoEmulator, startCognitoEmulator } from "@sallyport/cognito-emulator";
+import { gatewaySection } from "@sallyport/gateway";
+import {
+  type AuditEvent,
+  combine,
+  coreSection,
+  createLogger,
+  loadConfig,
+  memoryAudit,
+  type SallyportRuntime,
+} from "sallyport";
+import { startDemoServers } from "../../packages/cli/src/demo/index.ts";
+import { demoPool, demoUsers } from "../../packages/cli/src/dev/demo-pool.ts";
+import { demoSettings } from "../../packages/cli/src/dev/demo-settings.ts";
+import { startServer } from "../../packages/cli/src/serve/start-server.ts";
+import { type TestClock, testClock } from "./test-clock.ts";
+
+type DemoSettings = ReturnType<typeof demoSettings>;
+
+/** Everything that `npm start` starts, inside the test's own process: emulator, demo servers, gateway. */
+export interface TestEnvironment {
+  /** Origin and issuer of the gateway. */
+  readonly url: string;
+  readonly cognito: CognitoEmulator;
+  /** Shared by the gateway and the emulator. */
+  readonly clock: TestClock;
+  readonly audit: readonly AuditEvent[];
+  /** Every line logged, at debug level. */
+  readonly log: readonly string[];
+  readonly users: typeof demoUsers;
+  readonly machine: { readonly clientId: string; readonly clientSecret: string };
+  /** The settings it runs with, to start a second replica or restart from. */
+  readonly settings: DemoSettings;
+  close(): Promise<void>;
+}
+
+/** A port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() =>
+        typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port")),
+      );
+    });
+  });
+
+/**
+ * @param options.store default `memory:`
+ * @param options.change last word on the settings
+ */
+export async function startEnvironment(
+  options: {
+    readonly store?: string;
+    readonly change?: (settings: DemoSettings) => DemoSettings;
+    readonly runtime?: Partial<SallyportRuntime>;
+  } = {},
+): Promise<TestEnvironment> {
+  const clock = testClock();
+  const port = await freePort();
+  const url = `http://localhost:${port}`;
+  const secret = () => randomBytes(32).toString("base64url");
+  const clients = {
+    clientId: "sallyportdemo",
+    clientSecret: secret(),
+    machineId: "demomachine",
+    machineSecret: secret(),
+  };
+  const cognito = await startCognitoEmulator({ pool: demoPool(url, clients), port: 0, clock });
+  const demo = await startDemoServers();
+  const base = demoSettings({
+    gatewayUrl: url,
+    port,
+    cognitoUrl: cognito.url,
+    clients,
+    secret: secret(),
+    store: options.store ?? "memory:",
+    servers: demo.servers,
+  });
+  const settings = options.change?.(base) ?? base;
+  const audit = memoryAudit(100_000);
+  const log: string[] = [];
+  const logger = createLogger({ level: "debug", write: (line) => log.push(line) });
+  const { config } = await loadConfig({ schema: combine([coreSection, gatewaySection]), env: {}, overrides: settings });
+  const server = await startServer(config, { clock, logger, audit, ...options.runtime });
+  return {
+    url,
+    cognito,
+    clock,
+    audit: audit.events,
+    log,
+    users: demoUsers,
+    machine: { clientId: clients.machineId, clientSecret: clients.machineSecret },
+    settings,
+    async close() {
+      await server.close();
+      await demo.close();
+      await cognito.close();
+    },
+  };
+}
