@@ -16,7 +16,7 @@ export interface Page {
   readonly location?: string;
 }
 
-const unescape = (text: string): string =>
+const plain = (text: string): string =>
   text
     .replaceAll("&quot;", '"')
     .replaceAll("&#39;", "'")
@@ -74,11 +74,11 @@ export function createWalker(): Walker {
       const form = /<form\b([^>]*)>([\s\S]*?)<\/form>/i.exec(page.body);
       if (!form) throw new Error(`no form on ${page.url} (${page.status})`);
       const action = /action="([^"]*)"/i.exec(form[1] ?? "")?.[1];
-      const url = new URL(action === undefined ? page.url : unescape(action), page.url);
+      const url = new URL(action === undefined ? page.url : plain(action), page.url);
       const body = new URLSearchParams();
       for (const [input] of (form[2] ?? "").matchAll(/<input\b[^>]*type="hidden"[^>]*>/gi)) {
         const name = /name="([^"]*)"/i.exec(input)?.[1];
-        if (name !== undefined) body.set(name, unescape(/value="([^"]*)"/i.exec(input)?.[1] ?? ""));
+        if (name !== undefined) body.set(name, plain(/value="([^"]*)"/i.exec(input)?.[1] ?? ""));
       }
       for (const [name, value] of Object.entries(fields)) body.set(name, value);
       return follow(url, { method: "POST", body, headers: { origin: url.origin } }, until);

@@ -88,7 +88,7 @@ export function createClientDirectory(deps: {
     async register(metadata) {
       const clientId = randomId(random);
       const issuedAt = Math.floor(clock.now() / 1000);
-      const secret = metadata["token_endpoint_auth_method"] === "none" ? undefined : randomId(random);
+      const secret = metadata.token_endpoint_auth_method === "none" ? undefined : randomId(random);
       const record: ClientRecord = {
         metadata: { ...metadata },
         issuedAt,

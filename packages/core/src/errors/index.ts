@@ -1,4 +1,3 @@
-export type { OAuthErrorCode } from "./oauth-error.ts";
 export { OAuthError } from "./oauth-error.ts";
 export type { Reason } from "./reason.ts";
 export { bearerChallenge } from "./www-authenticate.ts";

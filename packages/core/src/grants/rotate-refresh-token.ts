@@ -83,7 +83,7 @@ function successor(presented: HandleToken, used: UsedToken, keys: RootKeys): Han
   return handleToken(presented.grantId, n, key, toBase64Url(next));
 }
 
-export const refuse = (reason: Reason): OAuthError =>
+const refuse = (reason: Reason): OAuthError =>
   new OAuthError(
     "invalid_grant",
     reason,

@@ -1,6 +1,6 @@
 export type { CookieDeps } from "./cookies.ts";
 export { addBrowserCookie, browserCookies } from "./cookies.ts";
-export type { CorsAudience, CorsPolicy } from "./cors.ts";
+export type { CorsPolicy } from "./cors.ts";
 export { corsHeaders } from "./cors.ts";
 export { readJson } from "./json-body.ts";
 export type { Parameters } from "./parameters.ts";

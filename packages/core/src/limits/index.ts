@@ -1,2 +1,2 @@
-export type { Allowance, Limiter } from "./token-bucket.ts";
+export type { Limiter } from "./token-bucket.ts";
 export { createLimiter } from "./token-bucket.ts";

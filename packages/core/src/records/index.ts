@@ -1,4 +1,4 @@
-export type { ClientRecord, RegistrationSlot } from "./client.ts";
+export type { ClientRecord } from "./client.ts";
 export { clientKind, registrationSlotKind } from "./client.ts";
 export type { ConsentMark } from "./consent-mark.ts";
 export { consentMarkKind } from "./consent-mark.ts";
@@ -8,7 +8,7 @@ export type { Grant, Upstream, UsedToken } from "./grant.ts";
 export { grantKind } from "./grant.ts";
 export type { KeyringRecord } from "./keyring.ts";
 export { keyringKind } from "./keyring.ts";
-export type { RecordKind, RecordStore, Stored } from "./record-store.ts";
+export type { RecordStore } from "./record-store.ts";
 export { recordStore, UnreadableRecord } from "./record-store.ts";
 export type { AuthorizationRequest, Transaction } from "./transaction.ts";
 export { authorizationRequestSchema, transactionKind } from "./transaction.ts";

@@ -119,6 +119,3 @@ function parseJson(text: string): unknown {
     return undefined;
   }
 }
-
-/** A key for a mark that holds nothing but its own existence. */
-export const markKey = (kind: string, id: string): string => `${kind}:${labelledHash(kind, id)}`;

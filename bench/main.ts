@@ -1,0 +1,12 @@
+// `npm run bench [-- verify|gateway]`: measurements beside named peers, each in one run.
+import { benchGateway } from "./gateway.ts";
+import { benchVerify } from "./verify.ts";
+
+const all = { verify: benchVerify, gateway: benchGateway };
+const [name] = process.argv.slice(2);
+const chosen = name === undefined ? Object.values(all) : Object.entries(all).flatMap(([key, run]) => (key === name ? [run] : []));
+if (chosen.length === 0) {
+  console.error(`no such benchmark: ${name}; there are ${Object.keys(all).join(", ")}`);
+  process.exitCode = 1;
+}
+for (const run of chosen) await run();
