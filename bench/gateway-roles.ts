@@ -6,8 +6,8 @@ import { demoPool } from "../packages/cli/src/dev/demo-pool.ts";
 import { demoSettings } from "../packages/cli/src/dev/demo-settings.ts";
 import { startServer } from "../packages/cli/src/serve/start-server.ts";
 import { freePort } from "../test/support/environment.ts";
-import { runLoad } from "./load.ts";
 import type { Target } from "./gateway.ts";
+import { runLoad } from "./load.ts";
 import { startBareProxy, startSmallUpstream } from "./proxy-peers.ts";
 
 const secret = "bench-secret-0123456789-abcdefghijklmnop";
@@ -31,7 +31,8 @@ async function startGateway(upstream: Target): Promise<Target> {
   await startServer(config);
   const body = new URLSearchParams({ grant_type: "client_credentials", client_id: "machine", client_secret: secret });
   const answer: unknown = await (await fetch(`${gatewayUrl}/token`, { method: "POST", body })).json();
-  if (!answer || typeof answer !== "object" || !("access_token" in answer)) throw new Error("no token for the benchmark");
+  if (!answer || typeof answer !== "object" || !("access_token" in answer))
+    throw new Error("no token for the benchmark");
   return { url: `http://127.0.0.1:${port}`, authorization: `Bearer ${answer.access_token}` };
 }
 

@@ -6,8 +6,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { median } from "./median.ts";
 import type { LoadResult } from "./load.ts";
+import { median } from "./median.ts";
 
 const rounds = 5;
 
@@ -16,7 +16,10 @@ export interface Target {
   readonly authorization: string;
 }
 
-async function start<T>(role: string, argument: unknown): Promise<{ readonly result: T; readonly child: ChildProcess }> {
+async function start<T>(
+  role: string,
+  argument: unknown,
+): Promise<{ readonly result: T; readonly child: ChildProcess }> {
   const file = fileURLToPath(new URL("./gateway-roles.ts", import.meta.url));
   const child = fork(file, [role, JSON.stringify(argument)], { execArgv: ["--conditions=sallyport-source"] });
   const [result]: T[] = (await once(child, "message")) as T[];
@@ -44,13 +47,18 @@ export async function benchGateway(): Promise<void> {
   }
   for (const { child } of [upstream, bare, gateway]) child.kill();
 
-  const of = (name: string, field: keyof LoadResult): number => median((results.get(name) ?? []).map((result) => result[field]));
+  const of = (name: string, field: keyof LoadResult): number =>
+    median((results.get(name) ?? []).map((result) => result[field]));
   const base = of("bare Node proxy, no checks", "requestsPerSecond");
   console.log(`Small JSON requests over 16 kept connections, median of ${rounds} rounds`);
   for (const [name] of targets) {
     const perSecond = of(name, "requestsPerSecond");
     const latency = `p50 ${of(name, "p50").toFixed(2)} ms  p99 ${of(name, "p99").toFixed(2)} ms`;
-    console.log(`  ${name.padEnd(30)} ${Math.round(perSecond).toLocaleString("en").padStart(9)} /s  ${latency}   ${(perSecond / base).toFixed(2)} × bare proxy`);
+    console.log(
+      `  ${name.padEnd(30)} ${Math.round(perSecond).toLocaleString("en").padStart(9)} /s  ${latency}   ${(perSecond / base).toFixed(2)} × bare proxy`,
+    );
   }
-  console.log(`  gateway at least 0.8 of the bare proxy: ${of("gateway, both doors", "requestsPerSecond") >= 0.8 * base ? "yes" : "NO"}`);
+  console.log(
+    `  gateway at least 0.8 of the bare proxy: ${of("gateway, both doors", "requestsPerSecond") >= 0.8 * base ? "yes" : "NO"}`,
+  );
 }

@@ -4,7 +4,8 @@ import { benchVerify } from "./verify.ts";
 
 const all = { verify: benchVerify, gateway: benchGateway };
 const [name] = process.argv.slice(2);
-const chosen = name === undefined ? Object.values(all) : Object.entries(all).flatMap(([key, run]) => (key === name ? [run] : []));
+const chosen =
+  name === undefined ? Object.values(all) : Object.entries(all).flatMap(([key, run]) => (key === name ? [run] : []));
 if (chosen.length === 0) {
   console.error(`no such benchmark: ${name}; there are ${Object.keys(all).join(", ")}`);
   process.exitCode = 1;

@@ -2,8 +2,9 @@
  * How fast a token is checked: both doors, cached and cold, beside jose's `jwtVerify` and beside `requireBearerAuth` of
  * the MCP SDK (with jose as its verifier). Neither peer has a second door or looks at a revocation.
  */
-import { startCognitoEmulator } from "@sallyport/cognito-emulator";
+
 import { OAuthError, OAuthErrorCode, requireBearerAuth } from "@modelcontextprotocol/server";
+import { startCognitoEmulator } from "@sallyport/cognito-emulator";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { createSallyport, parseCoreConfig } from "sallyport";
 import { demoPool } from "../packages/cli/src/dev/demo-pool.ts";
@@ -37,7 +38,13 @@ export async function benchVerify(): Promise<void> {
       baseUrl,
       store: "memory:",
       secret: [secret],
-      cognito: { userPoolId: cognito.userPoolId, clientId: "web", clientSecret: secret, domain: cognito.url, endpoint: cognito.url },
+      cognito: {
+        userPoolId: cognito.userPoolId,
+        clientId: "web",
+        clientSecret: secret,
+        domain: cognito.url,
+        endpoint: cognito.url,
+      },
       resources: [{ path: "/clock/mcp" }],
       scopes: { "mcp/read": {} },
       machines: { machine: { scopes: ["mcp/read"] } },
@@ -64,7 +71,13 @@ export async function benchVerify(): Promise<void> {
           throw new OAuthError(OAuthErrorCode.InvalidToken, "invalid");
         });
         const scopes = String(payload.scope).split(" ");
-        return { token: jwt, clientId: String(payload.client_id), scopes, expiresAt: payload.exp ?? 0, resource: new URL(resource) };
+        return {
+          token: jwt,
+          clientId: String(payload.client_id),
+          scopes,
+          expiresAt: payload.exp ?? 0,
+          resource: new URL(resource),
+        };
       },
     },
   });
@@ -87,7 +100,10 @@ export async function benchVerify(): Promise<void> {
     await sdk(new Request(resource, { headers: { authorization: `Bearer ${jwt}` } }));
   }
 
-  const cold = await measure("Sallyport, cold: both doors, grant read from the store", perToken(async (jwt) => auth.verifier.check(`Bearer ${jwt}`, resource)));
+  const cold = await measure(
+    "Sallyport, cold: both doors, grant read from the store",
+    perToken(async (jwt) => auth.verifier.check(`Bearer ${jwt}`, resource)),
+  );
   const header = `Bearer ${batches[0]?.[0]}`;
   const cached = await measure("Sallyport, cached: both doors", async () => {
     const begin = performance.now();
@@ -110,7 +126,9 @@ export async function benchVerify(): Promise<void> {
   for (const { name, microseconds } of [cached, cold, jose, peer]) {
     const perSecond = Math.round(1e6 / microseconds).toLocaleString("en");
     const ratio = (jose.microseconds / microseconds).toFixed(2);
-    console.log(`  ${name.padEnd(58)} ${microseconds.toFixed(2).padStart(9)} µs ${perSecond.padStart(12)} /s   ${ratio} × jose`);
+    console.log(
+      `  ${name.padEnd(58)} ${microseconds.toFixed(2).padStart(9)} µs ${perSecond.padStart(12)} /s   ${ratio} × jose`,
+    );
   }
   console.log(`  cached check under 10 µs: ${cached.microseconds < 10 ? "yes" : "NO"}`);
   await auth.close();

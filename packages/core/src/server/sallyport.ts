@@ -1,7 +1,16 @@
 import { type AuditSink, noAudit } from "../audit/index.ts";
 import { capabilitiesOf } from "../capabilities/capabilities.ts";
 import { createClientDirectory, parseRedirectUri } from "../clients/index.ts";
-import { ConfigError, type CoreConfig, type CoreConfigInput, formatProblem, parseCoreConfig } from "../config/index.ts";
+import {
+  ConfigError,
+  type CoreConfig,
+  type CoreConfigInput,
+  coreSection,
+  type Environment,
+  formatProblem,
+  loadConfig,
+  parseCoreConfig,
+} from "../config/index.ts";
 import { deriveRootKeys } from "../crypto/index.ts";
 import { type EpochScope, type GrantDeps, grantChecks } from "../grants/index.ts";
 import { cognitoProvider, type IdentityProvider } from "../identity/index.ts";
@@ -71,14 +80,37 @@ export interface Sallyport {
  * Starts from settings as a program writes them (camelCase, durations as `15s`).
  * @throws ConfigError with every problem of the settings at once
  */
-export async function sallyport(
-  settings: CoreConfigInput,
-  runtime: Partial<SallyportRuntime> = {},
-): Promise<Sallyport> {
-  const logger = runtime.logger ?? ownLogger({ logLevel: settings.logLevel, logFormat: settings.logFormat });
+async function start(settings: CoreConfigInput, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
+  const logger = runtime.logger ?? ownLogger(settings);
   const config = parseCoreConfig(settings, (warning) => logger.warn(formatProblem(warning)));
   return createSallyport(config, { ...runtime, logger });
 }
+
+async function load(
+  source: { readonly file?: string; readonly env: Environment },
+  runtime: Partial<SallyportRuntime>,
+): Promise<Sallyport> {
+  const { config, warnings } = await loadConfig({ schema: coreSection, ...source });
+  const logger = runtime.logger ?? ownLogger(config);
+  for (const warning of warnings) logger.warn(formatProblem(warning));
+  return createSallyport(config, { ...runtime, logger });
+}
+
+/** Starts an authorization server in front of a Cognito user pool, from code, from the environment or from a file. */
+export const sallyport = Object.assign(start, {
+  /**
+   * Starts from environment variables alone (`COGNITO_USER_POOL_ID`, `SALLYPORT_BASE_URL`, …).
+   * @throws ConfigError with every problem of the settings at once
+   */
+  fromEnv: (env: Environment = process.env, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> =>
+    load({ env }, runtime),
+  /**
+   * Starts from a TOML file; environment variables win over it.
+   * @throws ConfigError with every problem of the settings at once
+   */
+  fromFile: (file: string, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> =>
+    load({ file, env: process.env }, runtime),
+});
 
 /** Starts from a checked configuration. Reads the store (the signing keys are there) but never asks Cognito anything. */
 export async function createSallyport(config: CoreConfig, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
