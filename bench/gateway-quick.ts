@@ -25,6 +25,7 @@ const cachedVerifier: BearerVerifier = (() => {
     clientId: "bench-client",
     grantId: "bench-grant",
     resource,
+    tokenScopes: ["mcp/read"],
     scopes: ["mcp/read"],
     entitled: ["mcp/read"],
     expiresAt: Date.now() + 3_600_000,

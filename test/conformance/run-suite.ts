@@ -27,7 +27,7 @@ export type Check = z.infer<typeof checkSchema>;
 
 export interface Scenario {
   readonly name: string;
-  /** The worst of its checks; `MISSING` where a required scenario left no result. */
+  /** The worst of its checks; `MISSING` where it left no result, be it that it broke off or never ran. */
   readonly status: "SUCCESS" | "FAILURE" | "WARNING" | "SKIPPED" | "MISSING";
   /** Whether the revision requires it. What is not required runs too, and does not count. */
   readonly required: boolean;
@@ -188,9 +188,17 @@ async function readScenarios(folder: string, prefix: string, required: readonly 
   for (const entry of (await readdir(folder)).toSorted()) {
     const name = /^(.+)-\d{4}-\d{2}-\d{2}T[\d-]+Z$/.exec(entry)?.[1];
     if (name === undefined || !name.startsWith(prefix)) continue;
-    const file: unknown = JSON.parse(await readFile(join(folder, entry, "checks.json"), "utf8"));
-    const checks = z.array(checkSchema).parse(file);
     const scenario = name.slice(prefix.length);
+    const file = await readFile(join(folder, entry, "checks.json"), "utf8").catch((error: unknown) => {
+      // A scenario that breaks off leaves its folder empty.
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    if (file === undefined) {
+      scenarios.push({ name: scenario, status: "MISSING", required: required.includes(scenario), checks: [] });
+      continue;
+    }
+    const checks = z.array(checkSchema).parse(JSON.parse(file));
     scenarios.push({ name: scenario, status: worst(checks), required: required.includes(scenario), checks });
   }
   const missing = required.filter((name) => !scenarios.some((scenario) => scenario.name === name));

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
-import { type CognitoEmulator, startCognitoEmulator } from "@sallyport/cognito-emulator";
+import { type CognitoEmulator, type PoolConfig, startCognitoEmulator } from "@sallyport/cognito-emulator";
 import { gatewaySection } from "@sallyport/gateway";
 import {
   type AuditEvent,
@@ -9,7 +9,10 @@ import {
   createLogger,
   loadConfig,
   memoryAudit,
+  openStore,
   type SallyportRuntime,
+  type Store,
+  systemRandom,
 } from "sallyport";
 import { startDemoServers } from "../../packages/cli/src/demo/index.ts";
 import { demoPool, demoUsers } from "../../packages/cli/src/dev/demo-pool.ts";
@@ -29,6 +32,8 @@ export interface TestEnvironment {
   readonly audit: readonly AuditEvent[];
   /** Every line logged, at debug level. */
   readonly log: readonly string[];
+  /** Every line that the emulator logged, at debug level. */
+  readonly cognitoLog: readonly string[];
   readonly users: typeof demoUsers;
   readonly machine: { readonly clientId: string; readonly clientSecret: string };
   /** The settings it runs with, to start a second replica or restart from. */
@@ -52,12 +57,16 @@ export const freePort = (): Promise<number> =>
 /**
  * @param options.store default `memory:`
  * @param options.change last word on the settings
+ * @param options.wrapStore stands between the gateway and the store that the setting names
+ * @param options.pool last word on the user pool
  */
 export async function startEnvironment(
   options: {
     readonly store?: string;
     readonly change?: (settings: DemoSettings) => DemoSettings;
     readonly runtime?: Partial<SallyportRuntime>;
+    readonly wrapStore?: (store: Store) => Store;
+    readonly pool?: (pool: PoolConfig) => PoolConfig;
   } = {},
 ): Promise<TestEnvironment> {
   const clock = testClock();
@@ -70,7 +79,15 @@ export async function startEnvironment(
     machineId: "demomachine",
     machineSecret: secret(),
   };
-  const cognito = await startCognitoEmulator({ pool: demoPool(url, clients), port: 0, clock });
+  const pool = demoPool(url, clients);
+  const cognitoLog: string[] = [];
+  const cognitoLogger = createLogger({ level: "debug", write: (line) => cognitoLog.push(line) });
+  const cognito = await startCognitoEmulator({
+    pool: options.pool?.(pool) ?? pool,
+    port: 0,
+    clock,
+    logger: cognitoLogger,
+  });
   const demo = await startDemoServers();
   const base = demoSettings({
     gatewayUrl: url,
@@ -86,13 +103,15 @@ export async function startEnvironment(
   const log: string[] = [];
   const logger = createLogger({ level: "debug", write: (line) => log.push(line) });
   const { config } = await loadConfig({ schema: combine([coreSection, gatewaySection]), env: {}, overrides: settings });
-  const server = await startServer(config, { clock, logger, audit, ...options.runtime });
+  const store = options.wrapStore?.(await openStore(config.store, { clock, random: systemRandom, logger }));
+  const server = await startServer(config, { clock, logger, audit, ...(store ? { store } : {}), ...options.runtime });
   return {
     url,
     cognito,
     clock,
     audit: audit.events,
     log,
+    cognitoLog,
     users: demoUsers,
     machine: { clientId: clients.machineId, clientSecret: clients.machineSecret },
     settings,
@@ -102,4 +121,11 @@ export async function startEnvironment(
       await cognito.close();
     },
   };
+}
+
+/** A demo user by the part of the name before the `@`. */
+export function demoUser(env: Pick<TestEnvironment, "users">, name: string): (typeof demoUsers)[number] {
+  const found = env.users.find(({ username }) => username.startsWith(`${name}@`));
+  if (!found) throw new Error(`there is no demo user ${name}`);
+  return found;
 }

@@ -1,28 +1,41 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import { createGateway, type GatewayConfig, resourcesFor } from "@sallyport/gateway";
+import { createGateway, type GatewayConfig } from "@sallyport/gateway";
 import {
   type CoreConfig,
   createSallyport,
   deriveRootKeys,
   noAudit,
+  openStore,
   type SallyportRuntime,
   silentLogger,
   systemClock,
   systemRandom,
 } from "sallyport";
+import { addressOf } from "./address-of.ts";
+import { createHealth } from "./health.ts";
+import { serverResources, serversWithScopes } from "./server-resources.ts";
 
 /** A running gateway. */
 export interface RunningServer {
   /** Port it really listens on. */
   readonly port: number;
-  /** Takes no more requests, ends what is open in an orderly way, then closes the store. Safe to call twice. */
-  close(): Promise<void>;
+  /**
+   * Takes no more requests, lets what is open end in an orderly way, breaks off what is left, then closes store and
+   * audit. Safe to call twice.
+   * @param deadline milliseconds that open requests have; default 3000. Counts at the first call.
+   */
+  close(deadline?: number): Promise<void>;
 }
 
+/** How often a closing server looks whether its requests are over, in milliseconds. */
+const closingPoll = 20;
+
 /**
- * Composes the authorization server and the gateway over one configuration and listens.
- * Rejects with the system's error (`EADDRINUSE`, `EACCES`) if it cannot listen.
+ * Composes the authorization server and the gateway over one configuration and listens. The store, the given one too,
+ * and the audit sink are closed with it, also when it cannot start.
+ * Rejects with the system's error (`EADDRINUSE`, `EACCES`) if it cannot listen, StoreUnavailable if the store cannot be
+ * opened, ConfigError for settings that only the library can judge.
  */
 export async function startServer(
   config: CoreConfig & GatewayConfig,
@@ -32,10 +45,18 @@ export async function startServer(
   const random = runtime.random ?? systemRandom;
   const logger = runtime.logger ?? silentLogger;
   const audit = runtime.audit ?? noAudit;
-  const resources = [...config.resources, ...resourcesFor(config)];
-  const auth = await createSallyport({ ...config, resources }, { ...runtime, clock, random, logger, audit });
+  const store = runtime.store ?? (await openStore(config.store, { clock, random, logger }));
+  const closeParts = async (): Promise<void> => {
+    await store.close();
+    await audit.close();
+  };
 
-  let ready = true;
+  const resources = [...config.resources, ...serverResources(config)];
+  const auth = await orElse(closeParts, () =>
+    createSallyport({ ...config, resources }, { ...runtime, clock, random, logger, audit, store }),
+  );
+
+  const health = createHealth({ store, clock });
   const pages = getRequestListener(
     (request, env) => {
       const socket = "incoming" in env ? env.incoming.socket : undefined;
@@ -45,70 +66,79 @@ export async function startServer(
     { hostname: new URL(config.baseUrl).host, overrideGlobalObjects: false },
   );
   const next = (req: IncomingMessage, res: ServerResponse): void => {
-    if (req.url === "/healthz") return answer(res, 200, "ok");
-    if (req.url === "/readyz") return answer(res, ready ? 200 : 503, ready ? "ready" : "stopping");
+    if (health.handle(req, res)) return;
     pages(req, res).catch((error: unknown) => {
       logger.error("a request could not be answered", { error: error instanceof Error ? error.message : "unknown" });
       res.destroy();
     });
   };
-  const gateway = createGateway({
-    servers: config.servers,
-    baseUrl: config.baseUrl,
-    verifier: auth.verifier,
-    allowedOrigins: config.allowedOrigins,
-    clock,
-    random,
-    logger,
-    audit,
-    sessionKeys: deriveRootKeys(config.secret).all.map((key) => key.session),
-    maxRequestBody: config.maxRequestBody,
-    maxOpenRequests: config.maxOpenRequests,
-    grantCheckInterval: config.tokens.grantCheckInterval,
-    next,
-  });
 
-  const server = createServer((req, res) => gateway.handle(req, res));
+  return orElse(
+    () => auth.close(),
+    async () => {
+      const gateway = createGateway({
+        servers: serversWithScopes(config),
+        baseUrl: config.baseUrl,
+        verifier: auth.verifier,
+        allowedOrigins: config.allowedOrigins,
+        clock,
+        random,
+        logger,
+        audit,
+        sessionKeys: deriveRootKeys(config.secret).all.map((key) => key.session),
+        maxRequestBody: config.maxRequestBody,
+        maxOpenRequests: config.maxOpenRequests,
+        grantCheckInterval: config.tokens.grantCheckInterval,
+        next,
+      });
+
+      let open = 0;
+      const server = createServer((req, res) => {
+        open += 1;
+        res.once("close", () => {
+          open -= 1;
+        });
+        gateway.handle(req, res);
+      });
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(config.listen.port, config.listen.host, () => {
+          server.off("error", reject);
+          resolve();
+        });
+      });
+      server.on("error", (error) => logger.error("the listener failed", { error: error.message }));
+      const address = server.address();
+
+      const close = async (deadline: number): Promise<void> => {
+        const end = clock.monotonic() + deadline;
+        health.stop();
+        const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+        await gateway.close(deadline);
+        // Sign-in and token requests may finish too; connections that are open but ask nothing are not waited for.
+        while (open > 0 && clock.monotonic() < end) await clock.sleep(closingPoll);
+        server.closeAllConnections();
+        await stopped;
+        await auth.close();
+      };
+      let closing: Promise<void> | undefined;
+      return {
+        port: typeof address === "object" && address ? address.port : config.listen.port,
+        close: (deadline = 3000) => {
+          closing ??= close(deadline);
+          return closing;
+        },
+      };
+    },
+  );
+}
+
+/** Does something; where that fails, cleans up before passing the failure on. */
+async function orElse<T>(cleanUp: () => Promise<void>, attempt: () => Promise<T>): Promise<T> {
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(config.listen.port, config.listen.host, resolve);
-    });
+    return await attempt();
   } catch (error) {
-    await auth.close();
+    await cleanUp();
     throw error;
   }
-  const address = server.address();
-  let closing: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
-    ready = false;
-    const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    await gateway.close();
-    server.closeAllConnections();
-    await stopped;
-    await auth.close();
-  };
-  return {
-    port: typeof address === "object" && address ? address.port : config.listen.port,
-    close: () => {
-      closing ??= close();
-      return closing;
-    },
-  };
-}
-
-function answer(res: ServerResponse, status: number, text: string): void {
-  res.writeHead(status, { "Content-Type": "text/plain", "Cache-Control": "no-store" }).end(`${text}\n`);
-}
-
-/** One IPv6 customer has at least a /64: limits count it as one address. */
-function addressOf(address: string | undefined): string {
-  if (address === undefined) return "unknown";
-  if (!address.includes(":") || address.startsWith("::ffff:")) return address.replace("::ffff:", "");
-  const [head = "", tail = ""] = address.split("::");
-  const groups = head.split(":").filter((group) => group !== "");
-  const after = tail.split(":").filter((group) => group !== "");
-  const zeros = address.includes("::") ? Array<string>(Math.max(0, 8 - groups.length - after.length)).fill("0") : [];
-  return [...groups, ...zeros, ...after].slice(0, 4).join(":");
 }

@@ -16,7 +16,7 @@ import { RedirectableError, redirect } from "./redirect-error.ts";
  * is written to the store: the request travels sealed inside the page.
  */
 export function showConsent(deps: AuthorizeDeps): (request: Request, address: string) => Promise<Response> {
-  return async (request, address) => {
+  const check = async (request: Request, address: string): Promise<CheckedRequest> => {
     const allowed = deps.limits.authorize.take(address);
     if (!allowed.ok) {
       throw new OAuthError(
@@ -29,8 +29,11 @@ export function showConsent(deps: AuthorizeDeps): (request: Request, address: st
         },
       );
     }
-    const query = readQuery(new URL(request.url));
-    const checked = await checkAuthorizationRequest(deps, query).catch((error: unknown) => {
+    return checkAuthorizationRequest(deps, readQuery(new URL(request.url)));
+  };
+
+  return async (request, address) => {
+    const checked = await check(request, address).catch((error: unknown) => {
       const cause = error instanceof RedirectableError ? error.error : error;
       if (cause instanceof OAuthError) report(deps, { action: "authorize.refused", reason: cause.reason });
       throw error;

@@ -473,6 +473,35 @@ describe("precedence", () => {
     });
   });
 
+  it("is led by no default of the program over what the file or the environment sets", async () => {
+    const seen: Record<string, boolean> = {};
+    const { config } = await load({
+      text: '[scopes."own/read"]\n[tokens]\naccess_ttl = "5m"\n',
+      env: { SALLYPORT_LOG_LEVEL: "debug" },
+      defaults: (isSet) => {
+        for (const key of ["scopes", "tokens", "token", "logLevel", "groups"]) seen[key] = isSet([key]);
+        seen.accessTtl = isSet(["tokens", "accessTtl"]);
+        seen.codeTtl = isSet(["tokens", "codeTtl"]);
+        return { scopes: { given: {} }, logLevel: "warn", tokens: { codeTtl: "30s" }, logFormat: "json" };
+      },
+    });
+    expect(seen).toEqual({
+      scopes: true,
+      tokens: true,
+      token: false,
+      logLevel: true,
+      groups: false,
+      accessTtl: true,
+      codeTtl: false,
+    });
+    expect(config).toMatchObject({
+      scopes: { "own/read": {} },
+      logLevel: "debug",
+      logFormat: "json",
+      tokens: { accessTtl: 300_000, codeTtl: 30_000 },
+    });
+  });
+
   it("replaces lists and records as a whole", async () => {
     const { config } = await load({ text: "[groups]\na = []\n[scopes]\nx = {}", overrides: { groups: { b: ["x"] } } });
     expect(config.groups).toEqual({ b: ["x"] });

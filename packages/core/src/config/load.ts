@@ -5,7 +5,7 @@ import { checkFastmcpRegion, fromFastmcpEnvironment } from "./fastmcp-environmen
 import { fromCode } from "./from-code.ts";
 import { type Environment, fromEnvironment } from "./from-environment.ts";
 import { fromFile } from "./from-file.ts";
-import { mergeLayers, type Tree, valueAt } from "./layer.ts";
+import { type Layer, mergeLayers, pathKey, type Tree, valueAt } from "./layer.ts";
 import { formatPath } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { ConfigError } from "./problem.ts";
@@ -14,10 +14,15 @@ import { type ReadFile, resolveSecrets, whyUnreadable } from "./secrets.ts";
 import { validate } from "./validate.ts";
 import { listSettings, type Path } from "./walk.ts";
 
-/** Where settings are looked for. What comes later here counts more: file, environment, overrides. */
+/** Where settings are looked for. What comes later here counts more: defaults, file, environment, overrides. */
 export interface LoadOptions<Schema extends z.ZodObject> {
   /** `coreSection`, or what `combine` made of several sections. */
   readonly schema: Schema;
+  /**
+   * Settings of a program that knows better defaults than the schema, camelCase; or how to find them, given whether the
+   * file or the environment sets something at a place.
+   */
+  readonly defaults?: object | ((isSet: (path: Path) => boolean) => object);
   /** Path of a TOML file. Default: no file. */
   readonly file?: string;
   /** The text of the file, if it has been read already. */
@@ -71,6 +76,8 @@ export async function loadConfig<Schema extends z.ZodObject>(
   const text = options.text ?? (await readConfigFile(options.file, readFile));
   if (text !== undefined) layers.push(fromFile(schema, text, options.file ?? "sallyport.toml"));
   layers.push(fromEnvironment(schema, env, options.ignoreEnv));
+  if (options.defaults !== undefined)
+    layers.unshift(fromCode(schema, resolveDefaults(options.defaults, layers), "snake"));
   if (options.overrides !== undefined) layers.push(fromCode(schema, options.overrides, "snake"));
 
   const { input, sourceOf } = mergeLayers(schema, layers);
@@ -105,6 +112,20 @@ export async function loadConfig<Schema extends z.ZodObject>(
     input: checked.input,
     sourceOf: checked.sourceOf,
   };
+}
+
+function resolveDefaults(
+  defaults: NonNullable<LoadOptions<z.ZodObject>["defaults"]>,
+  layers: readonly Layer[],
+): object {
+  if (typeof defaults !== "function") return defaults;
+  return defaults((path) => {
+    // The place itself, or one within it.
+    const start = pathKey(path).slice(0, -1);
+    return layers.some((layer) =>
+      [...layer.settings.keys()].some((key) => key === `${start}]` || key.startsWith(`${start},`)),
+    );
+  });
 }
 
 async function readConfigFile(file: string | undefined, readFile: ReadFile): Promise<string | undefined> {

@@ -15,10 +15,17 @@ export type { LiveGrant } from "./redeem-code.ts";
 export { redeemCode } from "./redeem-code.ts";
 export { rotateRefreshToken } from "./rotate-refresh-token.ts";
 
-/** Door two and the kill switches over one store. */
-export function grantChecks(deps: GrantDeps, tokens: CoreConfig["tokens"]): { epochs: Epochs; judge: GrantJudge } {
+/**
+ * Door two and the kill switches over one store. `settled` resolves when no renewal is under way: what Cognito has
+ * rotated by then is written.
+ */
+export function grantChecks(
+  deps: GrantDeps,
+  tokens: CoreConfig["tokens"],
+): { epochs: Epochs; judge: GrantJudge; settled: () => Promise<void> } {
   // A switch outlives every grant that can have begun before it.
   const ttl = tokens.refreshTtl + 86_400_000;
   const epochs = createEpochs(deps, { shareFor: Math.min(1000, tokens.grantCheckInterval), ttl });
-  return { epochs, judge: createGrantJudge(deps, epochs, createUpstreamRenewer(deps)) };
+  const renewer = createUpstreamRenewer(deps);
+  return { epochs, judge: createGrantJudge(deps, epochs, renewer), settled: () => renewer.settled() };
 }

@@ -26,24 +26,25 @@ interface Judged {
 }
 
 const mostCached = 50_000;
-/** After Cognito failed, this process leaves it alone for a while. */
+/** After Cognito failed, this process leaves it alone for a while: with this grant, or with all if nobody was served. */
 const backoff = 5_000;
+const allGrants = "";
 
 export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: UpstreamRenewer): GrantJudge {
   const interval = deps.tokens.grantCheckInterval;
   const cache = new Map<string, Judged>();
   const running = new Map<string, Promise<Judgement>>();
-  let cognitoFailedAt = Number.NEGATIVE_INFINITY;
+  /** When Cognito failed (monotonic), by grant id or {@link allGrants}. */
+  const failedAt = new Map<string, number>();
 
   const remember = (grantId: string, { judgement, at }: Judged): Judgement => {
-    if (judgement.holds === "unknown") return judgement;
-    cache.delete(grantId);
-    cache.set(grantId, { at, judgement });
-    for (const oldest of cache.keys()) {
-      if (cache.size <= mostCached) break;
-      cache.delete(oldest);
-    }
+    if (judgement.holds !== "unknown") setNewest(cache, grantId, { at, judgement });
     return judgement;
+  };
+
+  const mayAsk = (grantId: string): boolean => {
+    const now = deps.clock.monotonic();
+    return [allGrants, grantId].every((key) => now - (failedAt.get(key) ?? Number.NEGATIVE_INFINITY) >= backoff);
   };
 
   const stateOf = async (grantId: string): Promise<Judged> => {
@@ -64,7 +65,8 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
 
   const tryRenew = async (grantId: string, verifiedAt: number) => {
     const renewal = await renewer.renew(grantId, verifiedAt);
-    if (renewal === "unavailable") cognitoFailedAt = deps.clock.monotonic();
+    if (renewal === "unavailable") setNewest(failedAt, allGrants, deps.clock.monotonic());
+    if (renewal === "unusable") setNewest(failedAt, grantId, deps.clock.monotonic());
     return renewal;
   };
 
@@ -75,11 +77,10 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
     const now = deps.clock.now();
     if (now < renewAt) return judged;
     const { grantId } = judgement;
-    const mayAsk = deps.clock.monotonic() - cognitoFailedAt >= backoff;
     const runOut = now >= verifiedAt + deps.tokens.upstreamMaxAge;
     if (!runOut) {
       // In the background: this request is served by what is still good enough.
-      if (mayAsk) {
+      if (mayAsk(grantId)) {
         tryRenew(grantId, verifiedAt).then(
           () => cache.delete(grantId),
           (error: unknown) => logFailure(error),
@@ -87,7 +88,7 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
       }
       return judged;
     }
-    const renewal = mayAsk ? await tryRenew(grantId, verifiedAt) : "unavailable";
+    const renewal = mayAsk(grantId) ? await tryRenew(grantId, verifiedAt) : "unavailable";
     if (renewal === "renewed" || renewal === "ended") return stateOf(grantId);
     if (now < verifiedAt + deps.tokens.upstreamMaxAge + deps.tokens.upstreamGrace) return judged;
     const reason = renewal === "busy" ? "upstream_busy" : "provider_unavailable";
@@ -122,4 +123,14 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
     },
     judgeAfresh,
   };
+}
+
+/** Sets an entry as the newest, and drops the oldest beyond the bound. */
+function setNewest<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= mostCached) break;
+    map.delete(oldest);
+  }
 }

@@ -10,9 +10,13 @@ import { cognitoSession } from "./upstream-session.ts";
 const leaseTime = 10_000;
 const longestWait = 5_000;
 const pollEvery = 50;
+const mostSeen = 10_000;
 
-/** `busy`: another replica holds the lease and did not finish in time; `unavailable`: Cognito gave no usable answer. */
-export type Renewal = "renewed" | "ended" | "busy" | "unavailable";
+/**
+ * `busy`: another replica holds the lease and did not finish in time; `unavailable`: Cognito serves nobody at the moment;
+ * `unusable`: its answer for this one grant cannot be trusted.
+ */
+export type Renewal = "renewed" | "ended" | "busy" | "unavailable" | "unusable";
 
 type CognitoSession = Extract<Upstream, { kind: "cognito_session" }>;
 
@@ -26,6 +30,8 @@ interface SeenLease {
 export interface UpstreamRenewer {
   /** Asks Cognito again, unless the session was verified later than `olderThan` (ms). */
   renew(grantId: string, olderThan: number): Promise<Renewal>;
+  /** Resolves when every renewal that is under way is over; never rejects. */
+  settled(): Promise<void>;
 }
 
 export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
@@ -35,16 +41,14 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
   const renewOnce = async (grantId: string, olderThan: number): Promise<Renewal> => {
     const started = deps.clock.monotonic();
     const holder = randomId(deps.random, 12);
-    try {
-      for (;;) {
-        const step = await acquire(grantId, holder, olderThan);
-        if (step.outcome) return step.outcome;
-        if (step.session) return await askCognito(grantId, holder, step.session, true);
-        if (deps.clock.monotonic() - started >= longestWait) return "busy";
-        await deps.clock.sleep(pollEvery);
-      }
-    } finally {
-      seen.delete(grantId);
+    for (;;) {
+      const step = await acquire(grantId, holder, olderThan);
+      if (step.outcome || step.session) seen.delete(grantId);
+      if (step.outcome) return step.outcome;
+      if (step.session) return await askCognito(grantId, holder, step.session, true);
+      // What was seen of the lease is kept: a wait is shorter than a lease, so it takes the next caller to outlast it.
+      if (deps.clock.monotonic() - started >= longestWait) return "busy";
+      await deps.clock.sleep(pollEvery);
     }
   };
 
@@ -75,7 +79,10 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
     const now = deps.clock.monotonic();
     const known = seen.get(grantId);
     if (known?.holder === lease.holder) return now - known.since < leaseTime;
+    seen.delete(grantId);
     seen.set(grantId, { holder: lease.holder, since: now });
+    const oldest = seen.keys().next();
+    if (seen.size > mostSeen && !oldest.done) seen.delete(oldest.value);
     return true;
   };
 
@@ -138,7 +145,7 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
       const { lease: _lease, ...rest } = grant;
       return { grant: rest, result: undefined };
     });
-    return "unavailable";
+    return error.failure === "invalid_response" ? "unusable" : "unavailable";
   };
 
   const report = (
@@ -172,6 +179,9 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
       const renewal = renewOnce(grantId, olderThan).finally(() => running.delete(grantId));
       running.set(grantId, renewal);
       return renewal;
+    },
+    async settled() {
+      await Promise.allSettled(running.values());
     },
   };
 }

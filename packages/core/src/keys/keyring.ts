@@ -58,8 +58,9 @@ export async function openKeyring(deps: {
   let reading: Promise<void> | undefined;
 
   const read = async (): Promise<void> => {
-    readAt = deps.clock.monotonic();
     const now = use(await load(records, deps.clock));
+    // Only a read that succeeded starts the cooldown: until then an unknown key may still be a good one.
+    readAt = deps.clock.monotonic();
     if (now.names === loaded.names) return;
     loaded = now;
     generation += 1;

@@ -45,7 +45,7 @@ export function consentPage(model: ConsentModel, texts: Texts): string {
 ${kind === "web" ? "" : html`<p class="warning" role="note">${t.warning[kind]}</p>`}
 <h2>${t.scopes}</h2>
 ${scopeList(model, texts)}
-<dl><dt>${t.server}</dt><dd><code>${model.resourceUrl}</code></dd></dl>
+<dl class="server"><dt>${t.server}</dt><dd><code>${model.resourceUrl}</code></dd></dl>
 <form method="post" action="${model.action}">
 <input type="hidden" name="request" value="${model.request}">
 <label class="another"><input type="checkbox" name="another_account" value="1"><span>${t.anotherAccount}<small>${t.anotherAccountHint}</small></span></label>
@@ -62,7 +62,7 @@ function scopeList({ scopes }: ConsentModel, texts: Texts): Html {
   if (scopes.length === 0) return html`<p>${texts.consent.noScopes}</p>`;
   const items = scopes.map(({ name, description }) => {
     const technical = description === name ? "" : html`<small><code>${name}</code></small>`;
-    return html`<li>${tick}<span>${description}${technical}</span></li>`;
+    return html`<li>${tick}<span>${description} ${technical}</span></li>`;
   });
   return html`<ul class="scopes">${items}</ul>`;
 }

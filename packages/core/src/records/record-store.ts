@@ -83,6 +83,8 @@ export function recordStore<T extends object>(
     if (!root) throw unreadable(`it was sealed under root secret ${k}, which is not in the setting "secret"`);
     const dataKey = openText(root.wrap, `${kind.kind}|${key}`, d);
     if (!dataKey) throw unreadable("its data key does not open");
+    const bare = kind.sealed.find((field) => Object.hasOwn(f, field));
+    if (bare !== undefined) throw unreadable(`its field ${bare} is not sealed`);
     const fields: Record<string, unknown> = { ...f };
     for (const [field, sealed] of Object.entries(s)) {
       const opened = openText(dataKey, `${kind.kind}|${key}|${field}`, sealed);

@@ -17,7 +17,7 @@ export interface ScopeCatalog {
   ofGroups(groups: readonly string[]): readonly string[];
   /** What a machine client may have at a resource (its path); nothing if it is not configured there. */
   ofMachine(clientId: string, resourcePath: string): readonly string[];
-  /** What can be had for a resource. */
+  /** What can be had for a resource, included scopes spelled out. */
   ofResource(resourcePath: string): readonly string[];
   /** What a client gets that asks for nothing in particular: everything not marked `step_up`. */
   defaultsOf(resourcePath: string): readonly string[];
@@ -27,16 +27,13 @@ export interface ScopeCatalog {
 export function scopeCatalog(config: Pick<CoreConfig, "scopes" | "groups" | "machines" | "resources">): ScopeCatalog {
   const all = Object.keys(config.scopes);
   const closure = new Map(all.map((scope) => [scope, closureOf(scope, config.scopes)]));
-  const resources = new Map(config.resources.map((resource) => [resource.path, resource]));
   const expand = (scopes: Iterable<string>): readonly string[] => {
     const reached = new Set<string>();
     for (const scope of scopes) for (const included of closure.get(scope) ?? []) reached.add(included);
     return all.filter((scope) => reached.has(scope));
   };
-  const ofResource = (path: string): readonly string[] => {
-    const resource = resources.get(path);
-    return resource ? (resource.scopes ?? all) : [];
-  };
+  const resources = new Map(config.resources.map(({ path, scopes }) => [path, scopes ? expand(scopes) : all]));
+  const ofResource = (path: string): readonly string[] => resources.get(path) ?? [];
   return {
     all,
     has: (scope) => closure.has(scope),
@@ -52,7 +49,9 @@ export function scopeCatalog(config: Pick<CoreConfig, "scopes" | "groups" | "mac
       return expand(machine.scopes).filter((scope) => here.has(scope));
     },
     ofResource,
-    defaultsOf: (path) => ofResource(path).filter((scope) => !config.scopes[scope]?.stepUp),
+    // A scope that includes one marked `step_up` would bring it along.
+    defaultsOf: (path) =>
+      ofResource(path).filter((scope) => !expand([scope]).some((included) => config.scopes[included]?.stepUp)),
   };
 }
 

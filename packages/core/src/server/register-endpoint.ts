@@ -16,14 +16,14 @@ export function registerEndpoint(deps: {
 }): (request: Request, address: string) => Promise<Response> {
   const time = () => new Date(deps.clock.now()).toISOString();
   return async (request, address) => {
-    const allowed = deps.limiter.take(address);
-    if (!allowed.ok) {
-      throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many registrations from this address.", {
-        status: 429,
-        retryAfter: allowed.retryAfter,
-      });
-    }
     try {
+      const allowed = deps.limiter.take(address);
+      if (!allowed.ok) {
+        throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many registrations from this address.", {
+          status: 429,
+          retryAfter: allowed.retryAfter,
+        });
+      }
       const metadata = parseRegistrationRequest(await readJson(request, deps.maxBody), deps.policy);
       const { clientId, clientSecret, issuedAt } = await deps.clients.register(metadata);
       deps.audit.write({ time: time(), action: "client.registered", client: clientId });

@@ -40,6 +40,9 @@ import { endpointPaths } from "./authorization-server-metadata.ts";
 import { type FetchHandler, fetchHandler } from "./fetch-handler.ts";
 import type { ServerDeps } from "./routes.ts";
 
+/** How long `close` waits for what is under way at Cognito, ms. */
+const longestClose = 2_000;
+
 /** What may be handed in instead of the machine's own; tests hand in all of it. */
 export interface SallyportRuntime {
   readonly clock: Clock;
@@ -135,7 +138,7 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
   const keyring = await openKeyring({ store, keys, clock, random });
   const grants = recordStore(grantKind, { store, keys, random });
   const grantDeps: GrantDeps = { store, grants, keys, identityProvider, tokens, clock, random, logger, audit };
-  const { epochs, judge } = grantChecks(grantDeps, tokens);
+  const { epochs, judge, settled } = grantChecks(grantDeps, tokens);
   const perMinute = (limit: number) => createLimiter({ clock, perMinute: limit });
   const capabilities = capabilitiesOf(config);
   const redirectPolicy = {
@@ -200,6 +203,8 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
     },
     endGrants: (scope) => epochs.set(scope),
     async close() {
+      // A token that Cognito has rotated must still reach the store.
+      await Promise.race([settled(), clock.sleep(longestClose)]);
       await store.close();
       await audit.close();
     },

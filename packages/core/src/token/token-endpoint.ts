@@ -35,15 +35,16 @@ export function tokenEndpoint(deps: TokenDeps): (request: Request, address: stri
   };
 
   return async (request, address) => {
-    const allowed = deps.limits.token.take(address);
-    if (!allowed.ok) {
-      throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many token requests from this address.", {
-        status: 429,
-        retryAfter: allowed.retryAfter,
-      });
-    }
-    const form = await readForm(request, deps.config.maxBody);
+    let form: Parameters | undefined;
     try {
+      const allowed = deps.limits.token.take(address);
+      if (!allowed.ok) {
+        throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many token requests from this address.", {
+          status: 429,
+          retryAfter: allowed.retryAfter,
+        });
+      }
+      form = await readForm(request, deps.config.maxBody);
       const response = await answer(request, form);
       report(deps, form, response);
       return jsonAnswer(200, response);
@@ -63,13 +64,13 @@ function report(deps: TokenDeps, form: Parameters, response: TokenResponse): voi
   });
 }
 
-function reportRefusal(deps: TokenDeps, form: Parameters, error: OAuthError): void {
+function reportRefusal(deps: TokenDeps, form: Parameters | undefined, error: OAuthError): void {
   const time = new Date(deps.clock.now()).toISOString();
   deps.audit.write({ time, action: "token.refused", reason: error.reason, status: error.status, ...clientOf(form) });
 }
 
 /** Cut, since at a refusal it is whatever somebody sent. */
-const clientOf = (form: Parameters): { client?: string } => {
-  const client = form.get("client_id");
+const clientOf = (form: Parameters | undefined): { client?: string } => {
+  const client = form?.get("client_id");
   return client === undefined ? {} : { client: client.slice(0, 256) };
 };

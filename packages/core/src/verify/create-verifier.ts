@@ -4,8 +4,10 @@ import type { Reason } from "../errors/index.ts";
 import type { GrantJudge, Judgement } from "../grants/index.ts";
 import type { IdentityProvider } from "../identity/identity-provider.ts";
 import { type AccessTokenClaims, type Keyring, parseAccessToken, verifySignature } from "../keys/index.ts";
+import { UnreadableRecord } from "../records/index.ts";
 import type { Clock } from "../runtime/index.ts";
 import type { ScopeCatalog } from "../scopes/index.ts";
+import { StoreUnavailable } from "../store/store.ts";
 import type { BearerVerifier } from "./bearer-verifier.ts";
 import type { Principal } from "./principal.ts";
 import { verifyProviderToken } from "./provider-token.ts";
@@ -56,7 +58,10 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
     if (typeof parsed === "string") return parsed;
     let key = keyring.find(parsed.kid);
     if (!key) {
-      await keyring.refresh();
+      await keyring.refresh().catch((error: unknown) => {
+        if (!(error instanceof StoreUnavailable) && !(error instanceof UnreadableRecord)) throw error;
+        throw BearerRefusal.unavailable("store_unavailable");
+      });
       key = keyring.find(parsed.kid);
     }
     if (!key) return "token_signature_invalid";

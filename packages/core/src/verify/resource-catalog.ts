@@ -24,6 +24,13 @@ export interface ResourceCatalog {
 }
 
 /**
+ * Scheme, authority, path, query; no fragment, no backslash, visible ASCII only. The URL parser mends much that is not in
+ * this form, and what was sent must already be plain.
+ */
+const plainForm = /^(?=[!-~]+$)https?:\/\/([^/?#\\]+)((?:\/[^?#\\]*)?)(?:\?[^#]*)?$/i;
+const dotSegment = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
+
+/**
  * Builds the catalog from the configuration alone; no request header ever takes part.
  * @param baseUrl public URL without trailing slash
  */
@@ -59,11 +66,11 @@ export function resourceCatalog(
     byPath: (path) => byPath.get(path),
     default: defaultPath === undefined ? (all.length === 1 ? all[0] : undefined) : byPath.get(defaultPath),
     resolve(parameter) {
-      if (parameter.length > 2048 || !URL.canParse(parameter) || parameter.includes("#")) return undefined;
+      const [, authority = "", path = ""] = (parameter.length <= 2048 && plainForm.exec(parameter)) || [];
+      if (authority === "" || dotSegment.test(path) || !URL.canParse(parameter)) return undefined;
       const url = new URL(parameter);
-      if (url.username || url.password) return undefined;
-      // Dot segments would be resolved by the parser: what was sent must already be in plain form.
-      if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)|\\/i.test(parameter)) return undefined;
+      const defaultPort = url.protocol === "https:" ? 443 : 80;
+      if (![url.host, `${url.host}:${defaultPort}`].includes(authority.toLowerCase())) return undefined;
       return byUrl.get(`${url.origin}${url.pathname.replace(/\/$/, "")}`);
     },
   };

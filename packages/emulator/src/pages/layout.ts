@@ -11,15 +11,16 @@ const style = `
   --line: #66717f; --accent: #7db8f5; --on-accent: #0b1622; --bad: #ffb4ab; --bad-ground: #44201d; --note: #3a3117;
   --note-ink: #ffe3a1; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; background: var(--ground);
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: clamp(.75rem, 5vw, 1.5rem); background: var(--ground);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 main { width: 100%; max-width: 25rem; background: var(--card); border-radius: .75rem; overflow: hidden;
   box-shadow: 0 1px 3px rgb(0 0 0 / .2), 0 8px 24px rgb(0 0 0 / .08); }
-.note { margin: 0; padding: .75rem 2rem; background: var(--note); color: var(--note-ink); font-size: .875rem; }
-.body { padding: 1.5rem 2rem 2rem; }
+.note { margin: 0; padding: .75rem clamp(1.25rem, 8vw, 2rem); background: var(--note); color: var(--note-ink); font-size: .875rem; }
+.body { padding: 1.5rem clamp(1.25rem, 8vw, 2rem) 2rem; }
 h1 { margin: 0 0 .25rem; font-size: 1.5rem; line-height: 1.25; }
-p { margin: 0 0 1rem; }
+p { margin: 0 0 1rem; text-wrap: pretty; }
 .dim { color: var(--dim); font-size: .875rem; overflow-wrap: anywhere; }
+.pool { display: inline-block; }
 .error { padding: .75rem 1rem; border-radius: .375rem; background: var(--bad-ground); color: var(--bad); }
 label { display: block; margin: 0 0 .25rem; font-weight: 600; }
 input { width: 100%; margin: 0 0 1rem; padding: .625rem .75rem; font: inherit; color: inherit;
@@ -58,7 +59,7 @@ export function page(title: string, body: Html): Html {
 </head>
 <body>
 <main>
-<p class="note"><strong>Local Cognito emulator.</strong> This is not Amazon Cognito: enter test users only.</p>
+<p class="note"><strong>Local Cognito emulator.</strong> This is not Amazon Cognito. Sign in with test users only.</p>
 <div class="body">
 ${body}
 </div>

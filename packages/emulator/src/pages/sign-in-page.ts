@@ -21,7 +21,7 @@ export function signInPage(options: {
   return page(
     "Sign in",
     html`<h1>Sign in</h1>
-<p class="dim">to continue to ${clientName} · user pool ${poolId}</p>
+<p class="dim">to continue to ${clientName}<br>User pool <span class="pool">${poolId}</span></p>
 ${error === undefined ? "" : html`<p class="error" id="error" role="alert">${error}</p>`}
 <form method="post" action="${action}">
 <input type="hidden" name="_csrf" value="${csrf}">

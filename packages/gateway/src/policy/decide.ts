@@ -31,8 +31,11 @@ const deny = (because: string, refusal = BearerRefusal.notPermitted()): Decision
 
 const scopesHeld: Decision = { allow: true, because: "every scope that the server requires is there" };
 
-/** Methods that mean one named thing. Without its name it cannot be judged what is asked. */
-const namedMethods = new Set(["tools/call", "prompts/get", "resources/read", "resources/subscribe"]);
+/**
+ * Methods that mean one named thing in every revision. Without its name it cannot be judged what is asked.
+ * `resources/subscribe` is not among them: 2026-07-28 has removed it, and only the server can say so (404, -32601).
+ */
+const namedMethods = new Set(["tools/call", "prompts/get", "resources/read"]);
 
 /**
  * Whether a principal may do what it asks. Every decision of the gateway goes through here, when a request comes in

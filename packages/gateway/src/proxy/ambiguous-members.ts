@@ -1,17 +1,19 @@
-const guarded: Readonly<Record<string, string>> = {
-  jsonrpc: "jsonrpc",
-  id: "id",
-  method: "method",
-  params: "params",
-  result: "result",
-  error: "error",
-};
+/** The members of a JSON-RPC message; they are all in small letters. */
+const guarded = new Set(["jsonrpc", "id", "method", "params", "result", "error"]);
 
 const quote = 0x22;
 const backslash = 0x5c;
 
 /** Names that a parser may take for one: Go's encoding/json folds case, some parsers even `ſ` to `s`. */
-const fold = (name: string): string => name.toUpperCase().toLowerCase();
+const fold = (name: string): string => (isPlain(name) ? name : name.toUpperCase().toLowerCase());
+
+function isPlain(name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (code > 0x7f || (code >= 0x41 && code <= 0x5a)) return false;
+  }
+  return true;
+}
 
 /**
  * Whether another parser could read another message than `JSON.parse` does: a member of the message or of its `params`
@@ -35,8 +37,8 @@ export function hasAmbiguousMembers(text: string): boolean {
           const name = nameOf(text.slice(i + 1, end));
           const folded = fold(name);
           if (depth === 1) {
-            const canonical = Object.hasOwn(guarded, folded) ? guarded[folded] : undefined;
-            if (top.has(folded) || (canonical !== undefined && canonical !== name)) return true;
+            if (folded !== name && guarded.has(folded)) return true;
+            if (top.has(folded)) return true;
             top.add(folded);
             inParams = folded === "params";
           } else {

@@ -1,7 +1,15 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { type AuditSink, BearerRefusal, type BearerVerifier, type Clock, type Logger, type Reason } from "sallyport";
-import { decide, type Policy } from "../policy/decide.ts";
+import {
+  type AuditSink,
+  BearerRefusal,
+  type BearerVerifier,
+  type Clock,
+  type Logger,
+  type Principal,
+  type Reason,
+} from "sallyport";
+import { decide, type GatewayRequest, type Policy } from "../policy/decide.ts";
 import { answerFault, answerRefusal } from "./answer.ts";
 import { auditVisit } from "./audit-visit.ts";
 import { closing } from "./faults.ts";
@@ -10,7 +18,7 @@ import type { OpenExchange, OpenExchanges } from "./open-exchanges.ts";
 import { readResponseHead } from "./response-headers.ts";
 import type { Agents } from "./route.ts";
 import { maxSessionId, type SessionEnvelopes } from "./session-envelope.ts";
-import type { AdmittedVisit } from "./visit.ts";
+import type { Visit } from "./visit.ts";
 
 /** What every exchange needs. */
 export interface ExchangeDeps {
@@ -32,7 +40,9 @@ export class Exchange implements OpenExchange {
   judgedAt: number;
   begun = false;
   readonly #deps: ExchangeDeps;
-  readonly #visit: AdmittedVisit;
+  readonly #visit: Visit;
+  readonly #request: GatewayRequest;
+  #principal: Principal;
   readonly #headers: readonly string[];
   readonly #body: Buffer | undefined;
   #upstream: ClientRequest | undefined;
@@ -46,12 +56,21 @@ export class Exchange implements OpenExchange {
    * @param headers what goes upstream: name, value, name, value …
    * @param body the bytes that were judged
    */
-  constructor(deps: ExchangeDeps, visit: AdmittedVisit, headers: readonly string[], body: Buffer | undefined) {
+  constructor(
+    deps: ExchangeDeps,
+    visit: Visit,
+    principal: Principal,
+    request: GatewayRequest,
+    headers: readonly string[],
+    body: Buffer | undefined,
+  ) {
     this.#deps = deps;
     this.#visit = visit;
+    this.#principal = principal;
+    this.#request = request;
     this.#headers = headers;
     this.#body = body;
-    this.subject = visit.principal.subject;
+    this.subject = principal.subject;
     this.timeout = visit.route.timeout;
     this.startedAt = deps.clock.monotonic();
     this.judgedAt = this.startedAt;
@@ -60,7 +79,7 @@ export class Exchange implements OpenExchange {
   start(): void {
     this.#deps.open.add(this);
     // Either it is over, or the client went away, which cancels the request (MCP, Streamable HTTP › Cancellation).
-    this.#visit.res.once("close", () => {
+    this.#visit.res.on("close", () => {
       this.#ended = true;
       this.#deps.open.delete(this);
       if (this.#response?.complete !== true) this.#upstream?.destroy();
@@ -84,7 +103,7 @@ export class Exchange implements OpenExchange {
 
   /** The gateway closes: a stream that only waits for news ends now, anything else may finish. */
   close(): void {
-    const { httpMethod, method } = this.#visit.request;
+    const { httpMethod, method } = this.#request;
     if (this.#ended || (httpMethod !== "GET" && method !== "subscriptions/listen")) return;
     this.#ended = true;
     if (this.begun) {
@@ -116,29 +135,29 @@ export class Exchange implements OpenExchange {
   }
 
   #send(): void {
-    const { route, request } = this.#visit;
+    const { route } = this.#visit;
     const { agents } = this.#deps;
-    const options = { ...route.target, method: request.httpMethod, headers: this.#headers };
-    const upstream = route.secure
-      ? httpsRequest({ ...options, agent: agents.https })
-      : httpRequest({ ...options, agent: agents.http });
+    const { hostname, port, path } = route.target;
+    const agent = route.secure ? agents.https : agents.http;
+    const options = { hostname, port, path, agent, method: this.#request.httpMethod, headers: this.#headers };
+    const upstream = route.secure ? httpsRequest(options) : httpRequest(options);
     this.#upstream = upstream;
-    upstream.once("response", (response) => this.#receive(response));
+    upstream.on("response", (response) => this.#receive(response));
     upstream.on("error", (error) => this.#onUpstreamError(upstream, error));
-    upstream.end(this.#body);
+    endWith(upstream, this.#body);
   }
 
   #onUpstreamError(upstream: ClientRequest, error: Error): void {
     if (this.#ended || upstream !== this.#upstream) return;
     // The upstream had closed a kept connection just as it was used again: it never saw this request.
-    if (!this.begun && !this.#repeated && upstream.reusedSocket && mayRepeat(this.#visit.request, error)) {
+    if (!this.begun && !this.#repeated && upstream.reusedSocket && mayRepeat(this.#request, error)) {
       this.#repeated = true;
       this.#send();
     } else this.#fail(502, "code" in error && typeof error.code === "string" ? error.code : error.name);
   }
 
   #receive(response: IncomingMessage): void {
-    const { res, cors, principal, route, session } = this.#visit;
+    const { res, cors, route, session } = this.#visit;
     response.on("error", () => this.#fail(502, "broke off"));
     if (this.#ended) return void response.destroy();
     this.#response = response;
@@ -150,7 +169,7 @@ export class Exchange implements OpenExchange {
     if (head.sessionId !== undefined) {
       if (head.sessionId.length > maxSessionId) return this.#fail(502, "session id too long");
       const same = session?.upstreamId === head.sessionId;
-      const envelope = same ? session.envelope : this.#deps.envelopes.seal(head.sessionId, route.name, principal);
+      const envelope = same ? session.envelope : this.#deps.envelopes.seal(head.sessionId, route.name, this.#principal);
       headers.push("Mcp-Session-Id", envelope);
     }
     this.begun = true;
@@ -170,7 +189,7 @@ export class Exchange implements OpenExchange {
     let waiting = false;
     response.on("data", (chunk: Buffer) => {
       left -= chunk.length;
-      if (left === 0) res.end(chunk);
+      if (left === 0) endWith(res, chunk);
       else if (!res.write(chunk)) {
         response.pause();
         if (!waiting) res.on("drain", () => response.resume());
@@ -182,12 +201,12 @@ export class Exchange implements OpenExchange {
 
   async #refusalNow(): Promise<BearerRefusal | undefined> {
     const { verifier, policy, logger } = this.#deps;
-    const { request, route } = this.#visit;
+    const { route } = this.#visit;
     try {
-      const principal = await verifier.recheck(this.#visit.principal);
-      const decision = decide(principal, request, policy);
+      const principal = await verifier.recheck(this.#principal);
+      const decision = decide(principal, this.#request, policy);
       if (!decision.allow) return decision.refusal;
-      this.#visit.principal = principal;
+      this.#principal = principal;
       return undefined;
     } catch (error) {
       // 503: nothing is known now, the stream goes on until the next time.
@@ -211,6 +230,15 @@ export class Exchange implements OpenExchange {
     this.#upstream?.destroy();
   }
 }
+
+/** Short bodies leave in one piece with the head: Node joins the two where both are text, and latin1 keeps every byte. */
+function endWith(message: ClientRequest | ServerResponse, body: Buffer | undefined): void {
+  if (body === undefined) message.end();
+  else if (body.length > joinedBody) message.end(body);
+  else message.end(body.toString("latin1"), "latin1");
+}
+
+const joinedBody = 16 * 1024;
 
 const upstreamText = {
   502: "The MCP server behind this gateway could not be reached or gave no usable response.",

@@ -12,7 +12,7 @@ import { readBody } from "./read-body.ts";
 import { isJson } from "./request-content.ts";
 import { readHead } from "./request-head.ts";
 import type { Route } from "./route.ts";
-import type { AdmittedVisit, Visit } from "./visit.ts";
+import type { Visit } from "./visit.ts";
 
 /** What the handling of a request needs. */
 export interface HandlerDeps extends ExchangeDeps {
@@ -97,22 +97,21 @@ export function createRequestHandler(deps: HandlerDeps) {
     const decision = decide(principal, request, deps.policy);
     if (!decision.allow) return refuseBearer(visit, decision.refusal);
     if (deps.open.countOf(principal.subject) >= deps.maxOpenRequests) return refuse(visit, faults.tooManyOpen);
-    const admitted: AdmittedVisit = Object.assign(visit, { principal, request });
-    if (!openSession(admitted)) return refuse(visit, faults.sessionUnknown);
-    new Exchange(deps, admitted, upstreamHeaders(admitted, body), body).start();
+    if (!openSession(visit, principal)) return refuse(visit, faults.sessionUnknown);
+    new Exchange(deps, visit, principal, request, upstreamHeaders(visit, body), body).start();
   };
 
   /** Revisions without sessions ignore the header (MCP 2026-07-28, Earlier Revisions). */
-  const openSession = (visit: AdmittedVisit): boolean => {
+  const openSession = (visit: Visit, principal: Principal): boolean => {
     const envelope = visit.head.sessionId;
     if (envelope === undefined || hasMirroredHeaders(visit.head.protocolVersion)) return true;
-    const upstreamId = deps.envelopes.open(envelope, visit.route.name, visit.principal);
+    const upstreamId = deps.envelopes.open(envelope, visit.route.name, principal);
     if (upstreamId === undefined) return false;
     visit.session = { upstreamId, envelope };
     return true;
   };
 
-  const upstreamHeaders = ({ head, route, message, session }: AdmittedVisit, body: Buffer | undefined): string[] => {
+  const upstreamHeaders = ({ head, route, message, session }: Visit, body: Buffer | undefined): string[] => {
     const headers = head.forward;
     headers.push("host", route.host, "accept-encoding", "identity");
     if (body !== undefined) headers.push("content-length", String(body.length));
@@ -131,7 +130,6 @@ export function createRequestHandler(deps: HandlerDeps) {
       cors: [],
       principal: undefined,
       message: undefined,
-      request: undefined,
       session: undefined,
     };
     if (head.repeated !== undefined) return refuse(visit, faults.repeatedHeader(head.repeated));

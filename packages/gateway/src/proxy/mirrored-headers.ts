@@ -74,6 +74,6 @@ export function decodeHeaderValue(value: string): string | undefined {
 }
 
 function claimsRevision(params: Message["params"]): boolean {
-  const meta = params?.["_meta"];
+  const meta = params?._meta;
   return typeof meta === "object" && meta !== null && claimMember in meta;
 }

@@ -49,18 +49,18 @@ export function parseMessage(body: Buffer): Message | NoMessage {
     return { id: null, code: -32600, text: "Batches are not accepted. Send one message a request." };
   }
   if (!isObject(value)) return { id: null, code: -32600, text: "The body must be one JSON-RPC message." };
-  const id = idOf(value["id"]);
+  const id = idOf(value.id);
   if (hasAmbiguousMembers(text)) {
     return { id, code: -32600, text: "Members of the message must have distinct names, written as JSON-RPC has them." };
   }
-  const method = value["method"];
+  const method = value.method;
   if (method === undefined && ("result" in value || "error" in value)) {
     return { kind: "response", id, method: undefined, name: undefined, params: undefined };
   }
   if (typeof method !== "string") {
     return { id, code: -32600, text: "The message must have a method, or be a response." };
   }
-  const params = isObject(value["params"]) ? value["params"] : undefined;
+  const params = isObject(value.params) ? value.params : undefined;
   const kind = "id" in value ? "request" : "notification";
   return { kind, id, method, name: params === undefined ? undefined : nameIn(method, params), params };
 }

@@ -1,4 +1,4 @@
-import type { Agent as HttpAgent, RequestOptions } from "node:http";
+import type { Agent as HttpAgent } from "node:http";
 import type { Agent as HttpsAgent } from "node:https";
 import { pathOf } from "../config/resources.ts";
 import type { ServerConfig } from "../config/section.ts";
@@ -13,7 +13,7 @@ export interface Route {
   readonly secure: boolean;
   /** `Host` for the upstream. */
   readonly host: string;
-  readonly target: Pick<RequestOptions, "protocol" | "hostname" | "port" | "path">;
+  readonly target: { readonly hostname: string; readonly port: string | null; readonly path: string };
 }
 
 /** Connections to upstreams, shared by all servers. */
@@ -40,7 +40,6 @@ export function createRoutes(baseUrl: string, servers: readonly ServerConfig[]):
           secure: url.protocol === "https:",
           host: url.host,
           target: {
-            protocol: url.protocol,
             hostname: url.hostname.replace(/^\[|\]$/g, ""),
             port: url.port === "" ? null : url.port,
             path: `${url.pathname}${url.search}`,

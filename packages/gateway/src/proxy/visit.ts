@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Principal } from "sallyport";
-import type { GatewayRequest } from "../policy/decide.ts";
 import type { Message } from "./parse-message.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { Route } from "./route.ts";
@@ -15,13 +14,6 @@ export interface Visit {
   cors: readonly string[];
   principal: Principal | undefined;
   message: Message | undefined;
-  request: GatewayRequest | undefined;
   /** The upstream's session id, and the envelope that the client showed for it. */
   session: { readonly upstreamId: string; readonly envelope: string } | undefined;
-}
-
-/** A principal's request that has been judged and may be forwarded. */
-export interface AdmittedVisit extends Visit {
-  principal: Principal;
-  request: GatewayRequest;
 }

@@ -24,10 +24,10 @@ export const en = {
     noScopes: "Sign you in, and nothing more.",
     server: "Server",
     anotherAccount: "Use another account",
-    anotherAccountHint: "The sign-in page is shown even if you are signed in already.",
+    anotherAccountHint: "Asks for user name and password even if you are signed in.",
     approve: "Approve",
     deny: "Deny",
-    next: "You sign in on the next page. If you did not start this, choose Deny.",
+    next: "After approving you sign in, unless you are signed in already. If you did not start this, choose Deny.",
   },
   error: {
     reference: "Reference",
@@ -57,9 +57,9 @@ export const en = {
         whatToDo: "Nothing was approved. Go back to the app and connect again.",
       },
       wrongRedirect: {
-        title: "This app wants to be answered at an unknown address",
+        title: "The app's return address is not registered",
         whatHappened:
-          "The address that the app wants the answer to be sent to is not one that it registered. To keep your access safe, the sign-in stops here.",
+          "The app asked for the answer to go to an address that it has not registered with this server. To keep your access safe, the sign-in stops here.",
         whatToDo: "Connect again from the app. If this page comes back, tell whoever looks after the app.",
       },
       tooMany: {

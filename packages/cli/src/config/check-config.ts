@@ -1,0 +1,19 @@
+import { formatProblem } from "sallyport";
+import { writeError, writeLine } from "../process/output.ts";
+import { secretRule } from "./gateway-rules.ts";
+import { loadGatewayConfig } from "./load-gateway-config.ts";
+
+/**
+ * `sallyport config check`: whether `serve` would take the settings.
+ * @throws CommandFailure with a line for every problem
+ */
+export async function checkConfig({ config: file }: { readonly config?: string }): Promise<number> {
+  const { warnings } = await loadGatewayConfig({
+    ...(file === undefined ? {} : { file }),
+    env: process.env,
+    rules: [secretRule],
+  });
+  for (const warning of warnings) writeError(`warning: ${formatProblem(warning)}`);
+  writeLine(`ok: the settings of ${file ?? "the environment"} can be used`);
+  return 0;
+}

@@ -1,0 +1,56 @@
+import type { GatewayConfigInput } from "@sallyport/gateway";
+import type { CoreConfigInput, Environment, Problem } from "sallyport";
+import { type GatewaySettings, loadGatewayConfig } from "../config/load-gateway-config.ts";
+
+/** Settings that follow from the command's own options, whatever a file says. */
+const own = ["baseUrl", "issuer", "listen", "cognito", "secret", "store"] as const;
+
+const written: Readonly<Record<(typeof own)[number], string>> = {
+  baseUrl: "base_url",
+  issuer: "issuer",
+  listen: "listen",
+  cognito: "[cognito]",
+  secret: "secret",
+  store: "store",
+};
+
+/** Variables for the same settings: a shell set up for a real user pool must not turn the demo to it. */
+const ownVariables = /^(?:COGNITO_|FASTMCP_|SALLYPORT_(?:BASE_URL|ISSUER|LISTEN|COGNITO_\w+|SECRET|STORE)$)/;
+
+/**
+ * The demo's settings, with those of a file and of the environment over them, setting by setting: a file's `servers`
+ * take the place of the demo servers, its `groups` of the demo's. A file that has `scopes` of its own has nothing to do
+ * with the demo's, so the demo's groups and machine, which give those, are left out as well. What the command's own
+ * options decide comes from the demo in any case.
+ *
+ * @throws CommandFailure with a line for every problem
+ */
+export async function loadDevConfig(options: {
+  readonly demo: CoreConfigInput & GatewayConfigInput;
+  readonly file: string | undefined;
+  readonly env: Environment;
+}): Promise<{ readonly config: GatewaySettings; readonly warnings: readonly Problem[] }> {
+  const { demo, file } = options;
+  const unused: string[] = [];
+  const loaded = await loadGatewayConfig({
+    ...(file === undefined ? {} : { file }),
+    env: Object.fromEntries(Object.entries(options.env).filter(([name]) => !ownVariables.test(name))),
+    defaults: (isSet) => {
+      unused.push(...own.filter((key) => isSet([key])).map((key) => written[key]));
+      if (!isSet(["scopes"])) return demo;
+      const { scopes: _, groups: __, machines: ___, ...rest } = demo;
+      return { ...rest, servers: rest.servers?.map((server) => ({ ...server, requiredScopes: [] })) };
+    },
+    overrides: {
+      baseUrl: demo.baseUrl,
+      issuer: demo.baseUrl,
+      listen: demo.listen,
+      cognito: demo.cognito,
+      secret: demo.secret,
+      store: demo.store,
+    },
+  });
+  if (file === undefined || unused.length === 0) return loaded;
+  const message = `dev has its own ${unused.join(", ")}; what stands in the file is not used`;
+  return { config: loaded.config, warnings: [...loaded.warnings, { setting: file, source: file, message }] };
+}

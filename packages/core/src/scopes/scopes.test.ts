@@ -1,0 +1,179 @@
+import { describe, expect, test } from "vitest";
+import { OAuthError } from "../errors/index.ts";
+import { grantedScopes, requestedScopes, scopeCatalog } from "./index.ts";
+
+const scope = (includes: string[] = [], stepUp = false) => ({ includes, stepUp });
+const catalog = scopeCatalog({
+  scopes: {
+    read: { ...scope(), description: "Look at things" },
+    write: scope(["read"]),
+    admin: scope(["write"]),
+    audit: scope([], true),
+    pair: scope(["read", "audit"]),
+  },
+  groups: { admins: ["admin"], writers: ["write"], readers: ["read"], auditors: ["audit"], empty: [] },
+  machines: {
+    robot: { scopes: ["write"] },
+    narrow: { scopes: ["admin"], resources: ["/notes/mcp"] },
+  },
+  resources: [
+    { path: "/clock/mcp", requiredScopes: [] },
+    { path: "/notes/mcp", requiredScopes: ["read"], scopes: ["write"] },
+    { path: "/closed/mcp", requiredScopes: [], scopes: [] },
+  ],
+});
+
+describe("expand: a scope brings what it includes, once, in the catalog's order", () => {
+  test.each([
+    [[], []],
+    [["read"], ["read"]],
+    [["write"], ["read", "write"]],
+    [["admin"], ["read", "write", "admin"]],
+    [
+      ["admin", "read", "admin"],
+      ["read", "write", "admin"],
+    ],
+    [
+      ["pair", "write"],
+      ["read", "write", "audit", "pair"],
+    ],
+    [["unknown"], []],
+    [["constructor", "__proto__"], []],
+  ])("%j → %j", (given, expanded) => {
+    expect(catalog.expand(given)).toEqual(expanded);
+  });
+
+  test("scopes that include each other come together, and it ends", () => {
+    const circle = scopeCatalog({
+      scopes: { a: scope(["b"]), b: scope(["a"]) },
+      groups: {},
+      machines: {},
+      resources: [],
+    });
+    expect(circle.expand(["a"])).toEqual(["a", "b"]);
+  });
+});
+
+describe("what groups give", () => {
+  test.each([
+    [[], []],
+    [["readers"], ["read"]],
+    [
+      ["readers", "auditors"],
+      ["read", "audit"],
+    ],
+    [["admins"], ["read", "write", "admin"]],
+    [["empty"], []],
+    [["Admins"], []],
+    [["strangers"], []],
+    [["constructor", "toString", "__proto__"], []],
+  ])("%j → %j", (groups, given) => {
+    expect(catalog.ofGroups(groups)).toEqual(given);
+  });
+});
+
+describe("what a machine may have", () => {
+  test.each([
+    ["robot", "/clock/mcp", ["read", "write"]],
+    ["robot", "/closed/mcp", []],
+    ["robot", "/nowhere", []],
+    ["narrow", "/clock/mcp", []],
+    ["narrow", "/notes/mcp", ["read", "write"]],
+    ["stranger", "/clock/mcp", []],
+    ["constructor", "/clock/mcp", []],
+  ])("%s at %s: %j", (client, path, given) => {
+    expect(catalog.ofMachine(client, path)).toEqual(given);
+  });
+});
+
+describe("what a resource has", () => {
+  test("every scope where it names none; step-up scopes are no default", () => {
+    expect(catalog.ofResource("/clock/mcp")).toEqual(["read", "write", "admin", "audit", "pair"]);
+    expect(catalog.defaultsOf("/clock/mcp")).toEqual(["read", "write", "admin", "pair"]);
+  });
+
+  test("a scope that it names brings what it includes, or a required scope below it could never be had", () => {
+    expect(catalog.ofResource("/notes/mcp")).toEqual(["read", "write"]);
+    expect(catalog.defaultsOf("/notes/mcp")).toEqual(["read", "write"]);
+  });
+
+  test("nothing where it names an empty list, and nothing at an unknown path", () => {
+    expect(catalog.ofResource("/closed/mcp")).toEqual([]);
+    expect(catalog.ofResource("/nowhere")).toEqual([]);
+    expect(catalog.ofResource("constructor")).toEqual([]);
+  });
+});
+
+test.each([
+  ["openid", true],
+  ["email", true],
+  ["profile", true],
+  ["offline_access", true],
+  ["phone", false],
+  ["read", false],
+])("%s is an identity scope: %s", (name, is) => {
+  expect(catalog.isIdentityScope(name)).toBe(is);
+});
+
+test("a scope is told in its own words, else by its name", () => {
+  expect([catalog.describe("read"), catalog.describe("write"), catalog.describe("constructor")]).toEqual([
+    "Look at things",
+    "write",
+    "constructor",
+  ]);
+  expect([catalog.has("read"), catalog.has("constructor")]).toEqual([true, false]);
+});
+
+describe("what a client asks for", () => {
+  test.each([
+    [undefined, "/clock/mcp", ["read", "write", "admin", "pair"]],
+    ["", "/clock/mcp", ["read", "write", "admin", "pair"]],
+    ["  ", "/clock/mcp", ["read", "write", "admin", "pair"]],
+    ["openid profile email offline_access", "/clock/mcp", ["read", "write", "admin", "pair"]],
+    ["openid read", "/clock/mcp", ["read"]],
+    ["audit", "/clock/mcp", ["audit"]],
+    ["read write read", "/clock/mcp", ["read", "write"]],
+    ["write", "/notes/mcp", ["write"]],
+    ["read", "/notes/mcp", ["read"]],
+    [undefined, "/closed/mcp", []],
+  ])("%j at %s: %j", (parameter, path, asked) => {
+    expect(requestedScopes(parameter, path, catalog)).toEqual(asked);
+  });
+
+  test.each([
+    ["unknown", "/clock/mcp"],
+    ["read unknown", "/clock/mcp"],
+    ["Read", "/clock/mcp"],
+    ["read\twrite", "/clock/mcp"],
+    ["phone", "/clock/mcp"],
+    ["admin", "/notes/mcp"],
+    ["read", "/closed/mcp"],
+    ["constructor", "/clock/mcp"],
+  ])("%j at %s is invalid_scope, and the answer does not repeat it", (parameter, path) => {
+    try {
+      requestedScopes(parameter, path, catalog);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(OAuthError);
+      expect(error).toMatchObject({ code: "invalid_scope", reason: "scope_unknown", status: 400 });
+      expect(String(error)).not.toMatch(/unknown$|Read|phone|constructor|\t/);
+    }
+  });
+});
+
+describe("what a client gets: requested ∩ allowed ∩ entitled ∩ what the resource has", () => {
+  const everything = ["read", "write", "admin", "audit", "pair"];
+  test.each([
+    ["all three agree", ["write"], undefined, everything, "/clock/mcp", ["read", "write"]],
+    ["groups bound", ["admin"], undefined, ["read"], "/clock/mcp", ["read"]],
+    ["groups never add", ["read"], undefined, everything, "/clock/mcp", ["read"]],
+    ["the client's bound", ["admin"], ["write"], everything, "/clock/mcp", ["read", "write"]],
+    ["a client that may have nothing", ["admin"], [], everything, "/clock/mcp", []],
+    ["the resource's bound", ["admin"], undefined, everything, "/notes/mcp", ["read", "write"]],
+    ["no group", ["admin"], undefined, [], "/clock/mcp", []],
+    ["no request", [], undefined, everything, "/clock/mcp", []],
+    ["an unknown resource", ["read"], undefined, everything, "/nowhere", []],
+  ])("%s", (_, requested, allowedForClient, entitled, resourcePath, granted) => {
+    expect(grantedScopes({ requested, allowedForClient, entitled, resourcePath }, catalog)).toEqual(granted);
+  });
+});
