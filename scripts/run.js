@@ -25,4 +25,16 @@ const tasks = {
 const run = tasks[task];
 if (!run) throw new Error(`no such task: ${task}`);
 process.chdir(root);
-process.exitCode = setUpPackages(root) ? await run() : 1;
+
+// A signal is passed on to whatever runs, and nothing more is begun.
+let stopped = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    stopped = true;
+  });
+}
+const ready = await setUpPackages(root);
+const interrupted = 143;
+const status = stopped ? interrupted : ready ? await run() : 1;
+// A server that was told to end while it had hardly begun has done as it was told, like one that was ready.
+process.exitCode = task === "start" && stopped && status >= 128 ? 0 : status;

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { createWalker, type Page, type Walker } from "../support/browser-walk.ts";
-import { demoUser } from "../support/environment.ts";
 import { authorizeUrl, pkce, redeem, register, type TestClient } from "../support/oauth-client.ts";
 import {
   type Arena,
@@ -393,7 +392,9 @@ onEachStore("attacks §1 browser binding", (arena) => {
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ redirect_uris: [client.redirectUri], ...metadata }),
       });
-      expect(Object.keys(Object(await told.json()))).not.toEqual(expect.arrayContaining(["skip_consent"]));
+      const echoed = Object.keys(Object(await told.json()));
+      expect(echoed).toContain("redirect_uris");
+      expect(echoed.filter((name) => name in metadata)).toEqual([]);
     });
   });
 
@@ -525,7 +526,7 @@ onEachStore("attacks §1 browser binding", (arena) => {
       expectRedirectedError(outcome, { client: tab.client, error, issuer: env.url });
       expect(outcome.reasons).toEqual([reason]);
       const location = decodeURIComponent(outcome.location ?? "");
-      expect(location).not.toMatch(/TypeError|sallyportdemo|<|script/);
+      expect(location).not.toMatch(/TypeError|sallyportdemo|<|alert/);
     });
 
     test("exception texts of a broken Cognito reach nobody (attacks §3)", async () => {
@@ -553,7 +554,6 @@ onEachStore("attacks §1 browser binding", (arena) => {
       expectRedirectedError(outcome, { client: tab.client, error: "access_denied", issuer: env.url });
       expect(outcome.reasons).toEqual(["not_entitled"]);
       expect(store.calls.slice(seen).filter(({ key }) => key.startsWith("grant:"))).toEqual([]);
-      expect(demoUser(env, "carol").groups).toEqual([]);
     });
   });
 });

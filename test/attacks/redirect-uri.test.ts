@@ -3,7 +3,7 @@ import { combine, coreSection, loadConfig, memoryAudit } from "sallyport";
 import { describe, expect, test } from "vitest";
 import { startServer } from "../../packages/cli/src/serve/start-server.ts";
 import { createWalker } from "../support/browser-walk.ts";
-import { demoUser, freePort } from "../support/environment.ts";
+import { freePort } from "../support/environment.ts";
 import { authorizeUrl, pkce, register, type TestClient } from "../support/oauth-client.ts";
 import { type Arena, cookieHeader, expectRedirectedError, found, onEachStore, sealedRequest } from "./arena.ts";
 
@@ -324,7 +324,7 @@ onEachStore(
         () => true,
       );
       expectRedirectedError({ status: 302, location }, { client, error: "access_denied", issuer: env.url });
-      await signIn({ client, user: demoUser(env, "bob").username.startsWith("bob") ? "bob" : "alice" });
+      await signIn({ client });
     });
   },
   {

@@ -1,5 +1,5 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeInChromium, startChromium } from "../support/chromium.ts";
 import { demoUser, startEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { begin, type ClientSite, startClientSite } from "./client-site.ts";
@@ -14,12 +14,13 @@ describeInChromium("pages of other sites around ours", () => {
 
   beforeAll(async () => {
     [env, browser, site] = await Promise.all([startEnvironment(), startChromium(), startClientSite()]);
-  });
-  beforeEach(async () => {
     context = await browser.newContext();
     page = await context.newPage();
   });
-  afterEach(() => context.close());
+  beforeEach(async () => {
+    await context.clearCookies();
+    await page.unrouteAll();
+  });
   afterAll(async () => {
     await browser?.close();
     await Promise.all([site?.close(), env?.close()]);
@@ -93,5 +94,6 @@ addEventListener("message", (event) => {
     const answer: unknown = JSON.parse((await page.textContent("output")) ?? "");
     expect(answer).toMatchObject({ state: attempt.state, iss: env.url });
     await useCode(env, attempt, new URL(popup.url()).searchParams);
+    await popup.close();
   });
 });

@@ -40,80 +40,77 @@ const lowContrast = `(() => {
   return found;
 })()`;
 
+const shapes = [
+  { screen: "desktop", scheme: "light", viewport: { width: 1280, height: 900 } },
+  { screen: "desktop", scheme: "dark", viewport: { width: 1280, height: 900 } },
+  { screen: "mobile", scheme: "dark", viewport: { width: 320, height: 640 } },
+  { screen: "mobile", scheme: "light", viewport: { width: 320, height: 640 } },
+] as const;
+
 describeInChromium("every page as a browser shows it", () => {
   let env: TestEnvironment;
   let browser: Browser;
-  const views: [name: string, open: (page: Page) => Promise<unknown>][] = [];
-
+  let page: Page;
+  let complaints: readonly string[];
   beforeAll(async () => {
     mkdirSync(folder, { recursive: true });
     [env, browser] = await Promise.all([startEnvironment(), startChromium()]);
-    const web = await begin(env.url, "https://claude.ai/api/mcp/auth_callback", "Claude");
-    const loopback = await begin(env.url, "http://localhost:3334/oauth/callback", "Claude Code (clock)");
-    const cursor = await begin(env.url, "cursor://anysphere.cursor-mcp/oauth/callback", "Cursor");
-    const long = await begin(
-      env.url,
-      `https://${"very-long-".repeat(5)}name.sub.domain.example.org/callback`,
-      "Rinderkennzeichnungsfleischetikettierungsüberwachungsaufgabenübertragung",
-    );
-    const walker = createWalker();
-    const login = await walker.submit(await walker.get(web.url), { decision: "approve" });
-    const otherRedirect = `${env.url}/authorize?client_id=${web.client.clientId}&redirect_uri=https://other.example/cb`;
-    views.push(
-      ["consent-web", (page) => page.goto(web.url)],
-      ["consent-loopback", (page) => page.goto(loopback.url)],
-      ["consent-custom-scheme", (page) => page.goto(cursor.url)],
-      ["consent-long-names", (page) => page.goto(long.url)],
-      ["error-unknown-client", (page) => page.goto(`${env.url}/authorize?client_id=gone`)],
-      ["error-wrong-redirect", (page) => page.goto(otherRedirect)],
-      [
-        "error-over",
-        async (page) => {
-          await page.goto(`${env.url}/auth/callback?code=x&state=${"x".repeat(43)}`);
-          await page.click("summary");
-        },
-      ],
-      ["login", (page) => page.goto(login.url)],
-      [
-        "login-wrong-password",
-        async (page) => {
-          await page.fill("#username", "alice@example.com");
-          await page.fill("#password", "wrong");
-          await page.click("button[type=submit]");
-          await page.waitForSelector("#error");
-        },
-      ],
-      ["login-error", (page) => page.goto(`${env.cognito.url}/oauth2/authorize?client_id=none`)],
-    );
+    const context = await browser.newContext();
+    complaints = complaintsIn(context);
+    page = await context.newPage();
   });
   afterAll(async () => {
     await browser?.close();
     await env?.close();
   });
 
-  test.each([
-    { screen: "desktop", scheme: "light", viewport: { width: 1280, height: 900 } },
-    { screen: "desktop", scheme: "dark", viewport: { width: 1280, height: 900 } },
-    { screen: "mobile", scheme: "light", viewport: { width: 320, height: 640 } },
-    { screen: "mobile", scheme: "dark", viewport: { width: 320, height: 640 } },
-  ] as const)(
-    "$screen, $scheme: fits, can be read, and the browser has nothing to complain about",
-    async ({ screen, scheme, viewport }) => {
-      const context = await browser.newContext({ viewport, colorScheme: scheme });
-      const complaints = complaintsIn(context);
-      const page = await context.newPage();
-      for (const [name, open] of views) {
-        await open(page);
-        await page.screenshot({ path: `${folder}${name}-${screen}-${scheme}.png`, fullPage: true });
-        expect(await page.evaluate("document.documentElement.scrollWidth"), name).toBeLessThanOrEqual(viewport.width);
-        expect(await page.evaluate(lowContrast), name).toEqual([]);
-        const ground: unknown = await page.evaluate("getComputedStyle(document.body).backgroundColor");
-        const brightness = Number(/\d+/.exec(String(ground))?.[0]);
-        if (scheme === "light") expect(brightness, name).toBeGreaterThan(200);
-        else expect(brightness, name).toBeLessThan(50);
-      }
-      await context.close();
-      expect(complaints).toEqual([]);
-    },
-  );
+  const consentOf = async (redirectUri: string, name: string) => (await begin(env.url, redirectUri, name)).url;
+  const loginPage = async () => {
+    const walker = createWalker();
+    const consent = await walker.get(await consentOf("https://claude.ai/api/mcp/auth_callback", "Claude"));
+    return (await walker.submit(consent, { decision: "approve" })).url;
+  };
+  const otherRedirect = async () => {
+    const { client } = await begin(env.url, "https://claude.ai/api/mcp/auth_callback");
+    return `${env.url}/authorize?client_id=${client.clientId}&redirect_uri=https://other.example/cb`;
+  };
+  const longHost = `https://${"very-long-".repeat(5)}name.sub.domain.example.org/callback`;
+  const longName = "Rinderkennzeichnungsfleischetikettierungsüberwachungsaufgabenübertragung";
+  const openDetails = () => page.click("summary");
+  const giveWrongPassword = async () => {
+    await page.fill("#username", "alice@example.com");
+    await page.fill("#password", "wrong");
+    await page.click("button[type=submit]");
+    await page.waitForSelector("#error");
+  };
+
+  test.each<[name: string, address: () => string | Promise<string>, act?: () => Promise<void>]>([
+    ["consent-web", () => consentOf("https://claude.ai/api/mcp/auth_callback", "Claude")],
+    ["consent-loopback", () => consentOf("http://localhost:3334/oauth/callback", "Claude Code (clock)")],
+    ["consent-custom-scheme", () => consentOf("cursor://anysphere.cursor-mcp/oauth/callback", "Cursor")],
+    ["consent-long-names", () => consentOf(longHost, longName)],
+    ["error-unknown-client", () => `${env.url}/authorize?client_id=gone`],
+    ["error-wrong-redirect", otherRedirect],
+    ["error-over", () => `${env.url}/auth/callback?code=x&state=${"x".repeat(43)}`, openDetails],
+    ["login", loginPage],
+    ["login-wrong-password", loginPage, giveWrongPassword],
+    ["login-error", () => `${env.cognito.url}/oauth2/authorize?client_id=none`],
+  ])("%s: fits, can be read, light and dark, and gives the browser nothing to complain about", async (...view) => {
+    const [name, address, act] = view;
+    await page.goto(await address());
+    await act?.();
+    for (const { screen, scheme, viewport } of shapes) {
+      const shape = `${screen} ${scheme}`;
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.screenshot({ path: `${folder}${name}-${screen}-${scheme}.png`, fullPage: true });
+      expect(await page.evaluate("document.documentElement.scrollWidth"), shape).toBeLessThanOrEqual(viewport.width);
+      expect(await page.evaluate(lowContrast), shape).toEqual([]);
+      const ground = String(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
+      const brightness = Number(/\d+/.exec(ground)?.[0]);
+      if (scheme === "light") expect(brightness, shape).toBeGreaterThan(200);
+      else expect(brightness, shape).toBeLessThan(50);
+    }
+    expect(complaints).toEqual([]);
+  });
 });

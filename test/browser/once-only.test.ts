@@ -1,4 +1,5 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Store } from "sallyport";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeInChromium, startChromium } from "../support/chromium.ts";
 import { demoUser, startEnvironment, type TestEnvironment } from "../support/environment.ts";
@@ -13,16 +14,35 @@ describeInChromium("a form is answered once, whatever people and browsers do wit
   let page: Page;
   let complaints: readonly string[];
 
+  /** So many writes to the store wait for each other, so that what led to them was decided at the same time. */
+  let together = 1;
+  let waiting: (() => void)[] = [];
+  const meet = (store: Store): Store =>
+    new Proxy(store, {
+      get(target, name) {
+        if (name !== "put") return Reflect.get(target, name);
+        const put: Store["put"] = async (...args) => {
+          await new Promise<void>((resolve) => {
+            waiting.push(resolve);
+            if (waiting.length < together) return;
+            for (const go of waiting) go();
+            waiting = [];
+          });
+          return target.put(...args);
+        };
+        return put;
+      },
+    });
+
   beforeAll(async () => {
-    [env, browser, site] = await Promise.all([startEnvironment(), startChromium(), startClientSite()]);
-  });
-  beforeEach(async () => {
+    const starts = [startEnvironment({ wrapStore: meet }), startChromium(), startClientSite()] as const;
+    [env, browser, site] = await Promise.all(starts);
     context = await browser.newContext();
     complaints = complaintsIn(context);
     page = await context.newPage();
   });
-  afterEach(async () => {
-    await context.close();
+  beforeEach(() => context.clearCookies());
+  afterEach(() => {
     expect(complaints, "no page may make the browser complain").toEqual([]);
   });
   afterAll(async () => {
@@ -68,7 +88,10 @@ describeInChromium("a form is answered once, whatever people and browsers do wit
   test("two approvals at the same time begin one sign-in", async () => {
     const attempt = await begin(env.url, site.callback);
     await page.goto(attempt.url);
-    const answers = await Promise.all([post("approve"), post("approve"), post("approve")]);
+    together = 3;
+    const answers = await Promise.all([post("approve"), post("approve"), post("approve")]).finally(() => {
+      together = 1;
+    });
     expect(new Set(answers.map(({ location }) => location)).size).toBe(1);
     await page.goto(answers[0]?.location ?? "");
     await logIn(page, demoUser(env, "alice"));
@@ -126,15 +149,20 @@ describeInChromium("a form is answered once, whatever people and browsers do wit
       { page: await context.newPage(), attempt: again(env.url, attempt.client) },
     ];
     for (const tab of tabs) await tab.page.goto(tab.attempt.url);
-    for (const tab of tabs) await decide(tab.page, "approve");
+    for (const tab of tabs) {
+      await tab.page.bringToFront();
+      await decide(tab.page, "approve");
+    }
     for (const tab of tabs) await tab.page.waitForSelector("input[name=password]");
     for (const index of order) {
       const tab = tabs[index];
       if (!tab) throw new Error("no such tab");
+      await tab.page.bringToFront();
       await logIn(tab.page, demoUser(env, "alice"));
       await useCode(env, tab.attempt, await arrival(tab.page, tab.attempt));
     }
     expect(signInsOf(env, attempt)).toBe(2);
+    await tabs[1]?.page.close();
   });
 
   test("nine tabs: the newest eight can be completed, the ninth is told to begin again", async () => {

@@ -1,5 +1,5 @@
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeInChromium, startChromium } from "../support/chromium.ts";
 import { demoUser, startEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { again, begin, type ClientSite, startClientSite } from "./client-site.ts";
@@ -9,21 +9,18 @@ describeInChromium("a person signs in with a real browser", () => {
   let env: TestEnvironment;
   let browser: Browser;
   let site: ClientSite;
-  let context: BrowserContext | undefined;
-  let complaints: readonly string[] = [];
-
-  const open = async (options: BrowserContextOptions = {}): Promise<Page> => {
-    context = await browser.newContext(options);
-    complaints = complaintsIn(context);
-    return context.newPage();
-  };
+  let context: BrowserContext;
+  let complaints: readonly string[];
+  let page: Page;
 
   beforeAll(async () => {
     [env, browser, site] = await Promise.all([startEnvironment(), startChromium(), startClientSite()]);
+    context = await browser.newContext();
+    complaints = complaintsIn(context);
+    page = await context.newPage();
   });
-  afterEach(async () => {
-    await context?.close();
-    context = undefined;
+  beforeEach(() => context.clearCookies());
+  afterEach(() => {
     expect(complaints, "no page may make the browser complain").toEqual([]);
   });
   afterAll(async () => {
@@ -32,7 +29,6 @@ describeInChromium("a person signs in with a real browser", () => {
   });
 
   test("alice mistypes her password, signs in, and her client calls a tool server", async () => {
-    const page = await open();
     const attempt = await begin(env.url, site.callback);
     const shown = await page.goto(attempt.url);
     expect(shown?.status()).toBe(200);
@@ -52,16 +48,17 @@ describeInChromium("a person signs in with a real browser", () => {
   });
 
   test("everything works without JavaScript", async () => {
-    const page = await open({ javaScriptEnabled: false });
+    const plain = await browser.newContext({ javaScriptEnabled: false });
+    const tab = await plain.newPage();
     const attempt = await begin(env.url, site.callback);
-    await page.goto(attempt.url);
-    await page.click("button[value=approve]");
-    await logIn(page, demoUser(env, "bob"));
-    expect((await useCode(env, attempt, await arrival(page, attempt))).scope).toBe("mcp/read");
+    await tab.goto(attempt.url);
+    await tab.click("button[value=approve]");
+    await logIn(tab, demoUser(env, "bob"));
+    expect((await useCode(env, attempt, await arrival(tab, attempt))).scope).toBe("mcp/read");
+    await plain.close();
   });
 
   test("everything works with the keyboard alone, and Enter on the page does not approve", async () => {
-    const page = await open();
     const attempt = await begin(env.url, site.callback);
     const focused = () => page.evaluate("document.activeElement.value");
 
@@ -87,7 +84,6 @@ describeInChromium("a person signs in with a real browser", () => {
   });
 
   test("a denial goes to the client, and nothing begins at Cognito", async () => {
-    const page = await open();
     const attempt = await begin(env.url, site.callback);
     const before = env.cognito.requests.length;
     await page.goto(attempt.url);
@@ -100,7 +96,6 @@ describeInChromium("a person signs in with a real browser", () => {
   });
 
   test("carol, who may use nothing, ends at the client with a reason", async () => {
-    const page = await open();
     const attempt = await begin(env.url, site.callback);
     await page.goto(attempt.url);
     await decide(page, "approve");
@@ -112,7 +107,6 @@ describeInChromium("a person signs in with a real browser", () => {
   });
 
   test("a live Cognito session signs in at once; 'use another account' shows Cognito's sign-in all the same", async () => {
-    const page = await open();
     const first = await begin(env.url, site.callback);
     await page.goto(first.url);
     await decide(page, "approve");
@@ -137,7 +131,6 @@ describeInChromium("a person signs in with a real browser", () => {
   });
 
   test("an app with a scheme of its own is answered there", async () => {
-    const page = await open();
     const attempt = await begin(env.url, "cursor://anysphere.cursor-mcp/oauth/callback", "Cursor");
     await page.goto(attempt.url);
     expect(await page.textContent(".destination strong")).toBe("cursor:");
@@ -155,7 +148,6 @@ describeInChromium("a person signs in with a real browser", () => {
   });
 
   test("an unknown client gets a page that tells how to go on, and no redirect", async () => {
-    const page = await open();
     const answer = await page.goto(`${env.url}/authorize?client_id=gone&redirect_uri=${site.callback}&state=s`);
     expect(answer?.status()).toBe(400);
     expect(page.url().startsWith(env.url)).toBe(true);
@@ -164,7 +156,6 @@ describeInChromium("a person signs in with a real browser", () => {
   });
 
   test("a page that was left open for 16 minutes tells so, and approves nothing", async () => {
-    const page = await open();
     const attempt = await begin(env.url, site.callback);
     await page.goto(attempt.url);
     env.clock.advance(16 * 60_000);

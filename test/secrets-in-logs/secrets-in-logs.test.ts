@@ -190,11 +190,13 @@ async function refreshAndReuse(client: TestClient): Promise<void> {
   env.clock.advance(20 * 60_000);
   env.cognito.faults.set({ path: "/oauth2/token", status: 500, body: planted });
   await refresh(env.url, client, next.refresh_token);
+  env.clock.advance(10_000);
   env.cognito.faults.set({ path: "/oauth2/token", status: 400, body: { error: "invalid_client", planted } });
   await refresh(env.url, client, next.refresh_token);
+  env.clock.advance(10_000);
   env.cognito.faults.clear();
   const third = await tokenAnswer(await refresh(env.url, client, next.refresh_token));
-  expect(third.access_token, JSON.stringify(third) + JSON.stringify(env.audit.slice(-8))+ env.log.slice(-4).join("\n")).toBeDefined();
+  expect(third.access_token).toBeDefined();
   env.clock.advance(2 * 60_000);
   const reuse = await refresh(env.url, client, tokens.refresh_token);
   expect(reuse.status).toBe(400);
@@ -205,11 +207,11 @@ async function refreshAndReuse(client: TestClient): Promise<void> {
 }
 
 async function tokenFailures(client: TestClient, confidential: TestClient): Promise<void> {
-  const { tokens } = await fullSignIn(client, "notes");
+  const { code: used, tokens } = await fullSignIn(client, "notes");
   const pair = pkce();
   const more = { redirect_uri: `https://${planted}.example/` };
-  const code = `${tokens.refresh_token.slice(0, -3)}abc`;
-  await redeem(env.url, client, code, pair);
+  await redeem(env.url, client, `${used.slice(0, -3)}abc`, pair);
+  await redeem(env.url, client, tokens.refresh_token, pair);
   await redeem(env.url, client, planted, pair, more);
   const url = authorizeUrl(env.url, client, pair);
   const good = new URL(await signIn(url, demoUser(env, "alice"))).searchParams.get("code") ?? "";
@@ -414,7 +416,7 @@ describe("no token, code, secret, cookie or verifier leaves its place", () => {
       expect(actions, action).toContain(action);
     }
     expect(env.log.length).toBeGreaterThan(20);
-    expect(env.cognitoLog.length).toBeGreaterThan(3);
+    expect(env.cognitoLog.join("\n")).toContain("sign-in refused");
     expect(forwarded.length).toBeGreaterThan(0);
     const statuses = new Set(ofServer().map(({ status }) => status));
     for (const status of [200, 201, 302, 400, 401, 403, 404, 405, 500, 502, 503]) expect(statuses).toContain(status);

@@ -12,10 +12,10 @@ const checkoutNode = here("../../../node_modules/node/bin/node");
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const modern = major > 22 || (major === 22 && minor >= 19);
 
-/** Runs a program until it ends; signals go to it, its exit status comes back. */
-export function runChild(file, args) {
+/** Runs a program until it ends; signals go to it, its exit status comes back. Options are those of `spawn`. */
+export function runChild(file, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: "inherit" });
+    const child = spawn(file, args, { stdio: "inherit", ...options });
     const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
     const pass = (signal) => child.kill(signal);
     for (const signal of signals) process.on(signal, pass);
@@ -40,5 +40,7 @@ export async function launch(args) {
     process.stderr.write(`sallyport needs Node 22.19 or newer; this is ${process.versions.node}\n`);
     return 1;
   }
-  return runChild(node, fromSource ? ["--conditions=sallyport-source", source, ...args] : [built, ...args]);
+  const flags = fromSource ? ["--conditions=sallyport-source"] : [];
+  // Node 22 warns of what later versions take for granted.
+  return runChild(node, ["--disable-warning=ExperimentalWarning", ...flags, fromSource ? source : built, ...args]);
 }

@@ -103,8 +103,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       const route = findRoute(routes, req.url ?? "");
       if (route === undefined) return options.next(req, res);
       if (closing === undefined) return handleRequest(req, res, route);
-      const { status, headers, code, text } = closingFault;
-      res.writeHead(status, ["Content-Type", "application/json", ...(headers ?? [])]);
+      const { status, headers = [], code, text } = closingFault;
+      const fixed = ["Content-Type", "application/json", "X-Content-Type-Options", "nosniff"];
+      res.writeHead(status, [...fixed, ...headers]);
       res.end(JSON.stringify({ jsonrpc: "2.0", id: null, error: { code, message: text } }));
     },
     close(deadline = 3000) {

@@ -45,10 +45,10 @@ const unknownScopeOfServer = rule("unknown-scope-of-server", ["servers", "scopes
   servers.forEach((server, index) => {
     server.requiredScopes.forEach((scope, at) => {
       if (Object.hasOwn(scopes, scope)) return;
-      const list = known.length === 0 ? `there are none; name it under ${report.name(["scopes"])}` : known.join(", ");
+      const mend = known.length === 0 ? `; name it under ${report.name(["scopes"])}` : ` (known: ${known.join(", ")})`;
       const message = identityScopes.has(scope)
         ? `${scope} is part of every sign-in and is not granted; leave it out`
-        : `there is no scope ${JSON.stringify(scope)} (known: ${list})`;
+        : `there is no scope ${JSON.stringify(scope)}${mend}`;
       report.problem(["servers", index, "requiredScopes", at], message);
     });
   });

@@ -39,7 +39,9 @@ export async function loadGatewayConfig(
 
 /** Turns a ConfigError into the lines to show; any other error comes back as it is. */
 export const configFailure = (error: unknown, file: string | undefined): unknown =>
-  error instanceof ConfigError ? new CommandFailure(...error.problems.map((problem) => problemLine(problem, file))) : error;
+  error instanceof ConfigError
+    ? new CommandFailure(...error.problems.map((problem) => problemLine(problem, file)))
+    : error;
 
 /** A problem as one line. What is missing stands nowhere: then the file is named in which it was looked for. */
 export function problemLine(problem: Problem, file: string | undefined): string {

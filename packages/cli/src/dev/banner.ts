@@ -14,7 +14,7 @@ export const paintFor =
 /** What a person needs to try the running environment. */
 export function banner(description: DevDescription, stateFolder: string, paint: Paint): string {
   const { gateway, cognito, users, machine, servers } = description;
-  const label = (text: string): string => paint("dim", text.padEnd(12));
+  const label = (text: string): string => paint("dim", text.padEnd(14));
   const [server] = servers;
   const passwords = [...new Set(users.map((user) => user.password))].join(", ");
   const lines = [

@@ -11,37 +11,41 @@ export async function checkAnswers(
   parts: {
     readonly gateway: string;
     readonly cognitoDiscovery: string;
-    /** The MCP servers through the gateway; without a token each must ask for one. */
-    readonly servers: readonly { readonly name: string; readonly url: string }[];
+    /** Names of the MCP servers behind the gateway. */
+    readonly servers: readonly string[];
     /** The demo servers themselves. */
     readonly upstreams: readonly { readonly name: string; readonly url: string }[];
   },
   signal: AbortSignal,
 ): Promise<void> {
   const until = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
-  const ask = async (what: string, url: string, expected: number, init: RequestInit = {}): Promise<void> => {
-    let status: number;
+  const ask = async (what: string, url: string, init: RequestInit = {}): Promise<Response> => {
+    let response: Response;
     try {
-      const response = await fetch(url, { ...init, signal: until, redirect: "manual" });
+      response = await fetch(url, { ...init, signal: until, redirect: "manual" });
       await response.body?.cancel();
-      status = response.status;
     } catch {
       signal.throwIfAborted();
       throw new CommandFailure(`${what} does not answer at ${url}`);
     }
-    if (status !== expected) throw new CommandFailure(`${what} answers ${status} at ${url}: is another program there?`);
+    if (response.ok) return response;
+    throw new CommandFailure(`${what} answers ${response.status} at ${url}; does another program answer there?`);
   };
-  const json = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+  const askServer = async ({ name, url }: { readonly name: string; readonly url: string }): Promise<void> => {
+    const what = `the demo server ${name}`;
+    const json = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+    const response = await ask(what, url, { method: "POST", headers: json, body: initialize });
+    const session = response.headers.get("mcp-session-id");
+    if (session !== null) await ask(what, url, { method: "DELETE", headers: { ...json, "mcp-session-id": session } });
+  };
   await Promise.all([
-    ask("the gateway", `${parts.gateway}/healthz`, 200),
-    ask("the gateway", `${parts.gateway}/readyz`, 200),
-    ask("the local Cognito", parts.cognitoDiscovery, 200),
-    ...parts.servers.map(({ name, url }) =>
-      ask(`the gateway's server ${name}`, url, 401, { method: "POST", headers: json, body: "{}" }),
+    ask("the gateway", `${parts.gateway}/readyz`),
+    ask("the authorization server", `${parts.gateway}/.well-known/oauth-authorization-server`),
+    ...parts.servers.map((name) =>
+      ask(`the server ${name}`, `${parts.gateway}/.well-known/oauth-protected-resource/${name}/mcp`),
     ),
-    ...parts.upstreams.map(({ name, url }) =>
-      ask(`the demo server ${name}`, url, 200, { method: "POST", headers: json, body: initialize }),
-    ),
+    ask("the local Cognito", parts.cognitoDiscovery),
+    ...parts.upstreams.map(askServer),
   ]);
 }
 

@@ -19,12 +19,32 @@ export interface DemoClients {
 
 export const demoPoolId = "eu-central-1_SallyDemo";
 
-const groups = ["mcp-admins", "mcp-developers", "mcp-readers"] as const;
+/** The groups of the demo. */
+export const demoGroups: readonly string[] = ["mcp-admins", "mcp-developers", "mcp-readers"];
 
-/** A user pool as an administrator would set it up for Sallyport: code grant only, rotation with grace, one exact callback. */
-export const demoPool = (gatewayUrl: string, clients: DemoClients): PoolConfig => ({
+/** A person of the demo. */
+export interface DemoUser {
+  readonly username: string;
+  readonly password: string;
+  readonly groups: readonly string[];
+  readonly name: string;
+}
+
+/** The people of the demo; the first is in the further groups too. */
+export const demoUsersWith = (furtherGroups: readonly string[]): readonly DemoUser[] =>
+  demoUsers.map((user, index) => (index === 0 ? { ...user, groups: [...user.groups, ...furtherGroups] } : user));
+
+/**
+ * A user pool as an administrator would set it up for Sallyport: code grant only, rotation with grace, one exact callback.
+ * @param furtherGroups groups besides the demo's own, with the first user in them
+ */
+export const demoPool = (
+  gatewayUrl: string,
+  clients: DemoClients,
+  furtherGroups: readonly string[] = [],
+): PoolConfig => ({
   id: demoPoolId,
-  groups: groups.map((name) => ({ name })),
+  groups: [...demoGroups, ...furtherGroups].map((name) => ({ name })),
   resourceServers: [
     { identifier: "mcp", name: "MCP servers", scopes: ["read", "write", "admin"].map((name) => ({ name })) },
   ],
@@ -46,7 +66,7 @@ export const demoPool = (gatewayUrl: string, clients: DemoClients): PoolConfig =
       scopes: ["mcp/read"],
     },
   ],
-  users: demoUsers.map((user, index) => ({
+  users: demoUsersWith(furtherGroups).map((user, index) => ({
     username: user.username,
     password: user.password,
     // Stable, so that what is stored about a person is still about them after a restart.

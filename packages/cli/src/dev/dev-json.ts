@@ -13,7 +13,11 @@ export interface DevDescription {
     readonly client_id: string;
     readonly client_secret: string;
   };
-  readonly users: readonly { readonly username: string; readonly password: string; readonly groups: readonly string[] }[];
+  readonly users: readonly {
+    readonly username: string;
+    readonly password: string;
+    readonly groups: readonly string[];
+  }[];
   readonly machine: { readonly client_id: string; readonly client_secret: string };
   /** The MCP servers as clients reach them, through the gateway. */
   readonly servers: readonly { readonly name: string; readonly url: string }[];

@@ -62,5 +62,11 @@ export function createHealth(deps: { readonly store: Store; readonly clock: Cloc
 }
 
 function answer(res: ServerResponse, status: number, text: string): void {
-  res.writeHead(status, { "Content-Type": "text/plain", "Cache-Control": "no-store" }).end(`${text}\n`);
+  res
+    .writeHead(status, {
+      "Content-Type": "text/plain",
+      "X-Content-Type-Options": "nosniff",
+      "Cache-Control": "no-store",
+    })
+    .end(`${text}\n`);
 }

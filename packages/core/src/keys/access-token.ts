@@ -12,6 +12,8 @@ const claims = z.object({
   scope: z.string(),
   exp: z.int(),
   iat: z.int(),
+  /** Never written here; one that is there is kept to (RFC 7519 §4.1.5). */
+  nbf: z.int().exactOptional(),
   jti: z.string(),
   /** Id of the grant behind the token. */
   sid: z.string(),

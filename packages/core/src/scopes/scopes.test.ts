@@ -87,9 +87,9 @@ describe("what a machine may have", () => {
 });
 
 describe("what a resource has", () => {
-  test("every scope where it names none; step-up scopes are no default", () => {
+  test("every scope where it names none; step-up scopes are no default, nor is what includes one", () => {
     expect(catalog.ofResource("/clock/mcp")).toEqual(["read", "write", "admin", "audit", "pair"]);
-    expect(catalog.defaultsOf("/clock/mcp")).toEqual(["read", "write", "admin", "pair"]);
+    expect(catalog.defaultsOf("/clock/mcp")).toEqual(["read", "write", "admin"]);
   });
 
   test("a scope that it names brings what it includes, or a required scope below it could never be had", () => {
@@ -126,10 +126,10 @@ test("a scope is told in its own words, else by its name", () => {
 
 describe("what a client asks for", () => {
   test.each([
-    [undefined, "/clock/mcp", ["read", "write", "admin", "pair"]],
-    ["", "/clock/mcp", ["read", "write", "admin", "pair"]],
-    ["  ", "/clock/mcp", ["read", "write", "admin", "pair"]],
-    ["openid profile email offline_access", "/clock/mcp", ["read", "write", "admin", "pair"]],
+    [undefined, "/clock/mcp", ["read", "write", "admin"]],
+    ["", "/clock/mcp", ["read", "write", "admin"]],
+    ["  ", "/clock/mcp", ["read", "write", "admin"]],
+    ["openid profile email offline_access", "/clock/mcp", ["read", "write", "admin"]],
     ["openid read", "/clock/mcp", ["read"]],
     ["audit", "/clock/mcp", ["audit"]],
     ["read write read", "/clock/mcp", ["read", "write"]],

@@ -186,6 +186,8 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
     const principal = await verifier.check(request.headers.get("authorization") ?? undefined, resource.url);
     const refusal = requireScopes(principal, resource.requiredScopes, verifier);
     if (refusal) throw refusal;
+    // Denied by default: who has lost every scope passes nowhere, also where no particular one is required.
+    if (principal.scopes.length === 0) throw BearerRefusal.notPermitted();
     return principal;
   };
 

@@ -71,7 +71,7 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
     if (claims.aud !== resource.url) return "token_audience_mismatch";
     const now = clock.now();
     if (claims.exp * 1000 <= now) return "token_expired";
-    if (claims.iat * 1000 > now + leeway) return "token_not_yet_valid";
+    if (Math.max(claims.iat, claims.nbf ?? 0) * 1000 > now + leeway) return "token_not_yet_valid";
     return { claims, resource, judgement: undefined, principal: undefined };
   };
 

@@ -18,14 +18,15 @@ import { type Clock, createLogger, systemRandom } from "../../src/runtime/index.
 import { memoryStore, type Store } from "../../src/store/index.ts";
 import type { TestPool } from "../support/test-pool.ts";
 
-export const secretA = "A".repeat(43);
-export const secretB = "B".repeat(43);
+const secretOf = (name: string): string => createHash("sha256").update(name).digest("base64url");
+export const secretA = secretOf("A");
+export const secretB = secretOf("B");
 
 export const testClientId = "test-client";
 export const testResource = "https://mcp.example/clock/mcp";
 export const testRedirect = "http://127.0.0.1:9/callback";
 export const codeVerifier = "v".repeat(43);
-const codeChallenge = createHash("sha256").update(codeVerifier).digest("base64url");
+export const codeChallenge = createHash("sha256").update(codeVerifier).digest("base64url");
 
 /** Settings with one resource and three scopes, each of which includes the one before. */
 export const testSettings = (more: Partial<CoreConfigInput> = {}): CoreConfigInput => ({
@@ -68,9 +69,11 @@ export function testReplica(options: {
   readonly store?: Store;
   readonly secrets?: readonly string[];
   readonly tokens?: CoreConfigInput["tokens"];
+  /** What every random fraction is. */
+  readonly fraction?: number;
 }): TestReplica {
-  const { clock, pool } = options;
-  const random = systemRandom;
+  const { clock, pool, fraction } = options;
+  const random = fraction === undefined ? systemRandom : { ...systemRandom, fraction: () => fraction };
   const store = options.store ?? memoryStore({ clock, random });
   const keys = deriveRootKeys(options.secrets ?? [secretA]);
   const { tokens } = parseCoreConfig(testSettings({ tokens: options.tokens }));

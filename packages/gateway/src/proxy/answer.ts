@@ -31,7 +31,7 @@ export const answerEmpty = (visit: Visit, status: number, headers: readonly stri
 
 function write({ req, res, cors }: Visit, status: number, headers: readonly string[], body: string): void {
   if (res.headersSent || res.destroyed) return;
-  const all = [...headers, ...cors];
+  const all = ["X-Content-Type-Options", "nosniff", ...headers, ...cors];
   if (body !== "") all.push("Content-Length", String(Buffer.byteLength(body)));
   // A body that was not read would be read to its end for the sake of the connection, however long it is.
   if (!req.complete && isLong(req.headers)) all.push("Connection", "close");

@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import { call, echo, startGateway, startUpstream, type TestGateway } from "./support/gateway.ts";
+
+const start = async (maxRequestBody = 1024): Promise<TestGateway & { readonly reached: () => number }> => {
+  let reached = 0;
+  const upstream = await startUpstream((req, res) => {
+    reached++;
+    echo(req, res);
+  });
+  const gateway = await startGateway({ clock: upstream.url }, { maxRequestBody });
+  return { ...gateway, reached: () => reached };
+};
+
+const json = { "Content-Type": "application/json" };
+const errorOf = (body: string): unknown => JSON.parse(body).error.code;
+
+describe("what is forwarded is what was judged", () => {
+  test.each([
+    ['{"jsonrpc":"2.0","id":1,"method":"ping"}'],
+    [' \n{ "id" : "ä€😀" , "method":"tools/call","params":{"name":"x","arguments":{"name":"y","Name":"z"}}}\t'],
+    ['{"jsonrpc":"2.0","id":1,"result":{"a":[1,{"a":1}]}}'],
+    ['{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"\\u00e4":1}}'],
+    [`{"id":1,"method":"ping","params":{"long":"${"é".repeat(20_000)}"}}`],
+  ])("the very same bytes: %.60s", async (body) => {
+    const gateway = await start(100_000);
+    const answer = await gateway.send({ method: "POST", headers: json, body });
+    expect(answer.status).toBe(200);
+    expect(Buffer.from(JSON.parse(answer.body).body, "latin1").toString("utf8")).toBe(body);
+  });
+
+  test("a body in chunks arrives whole, with its length", async () => {
+    const gateway = await start();
+    const body = JSON.stringify(call("now"));
+    const answer = await gateway.send({ method: "POST", headers: { ...json, "Transfer-Encoding": "chunked" }, body });
+    const seen = JSON.parse(answer.body);
+    expect(seen.body).toBe(body);
+    expect(seen.rawHeaders.join("|").toLowerCase()).toContain(`content-length|${body.length}`);
+    expect(seen.rawHeaders.join("|").toLowerCase()).not.toContain("transfer-encoding");
+  });
+});
+
+describe("what is no single JSON-RPC message never goes upstream", () => {
+  const message = JSON.stringify(call("now"));
+  test.each([
+    ["R3: a batch", `[${message}]`, -32600],
+    ["an empty batch", "[]", -32600],
+    ["a text", '"x"', -32600],
+    ["null", "null", -32600],
+    ["nothing", "", -32700],
+    ["broken JSON", "{", -32700],
+    ["two messages", `${message}${message}`, -32700],
+    ["a byte order mark", `\ufeff${message}`, -32700],
+    ["no method", '{"jsonrpc":"2.0","id":1}', -32600],
+    ["a method that is no text", '{"id":1,"method":["ping"]}', -32600],
+    ["a method twice", '{"id":1,"method":"ping","method":"tools/call"}', -32600],
+    ["a method twice, one escaped", '{"id":1,"method":"ping","m\\u0065thod":"tools/call"}', -32600],
+    ["a method in other letters", '{"id":1,"method":"ping","Method":"tools/call"}', -32600],
+    ["a response that Go would take for a call", '{"id":1,"result":{},"Method":"tools/call"}', -32600],
+    ["params that Go would fold", '{"id":1,"method":"ping","params":{"name":"a"},"param\\u017f":{"name":"b"}}', -32600],
+    ["a name twice", '{"id":1,"method":"tools/call","params":{"name":"now","name":"drop"}}', -32600],
+    ["a name in other letters", '{"id":1,"method":"tools/call","params":{"name":"now","NAME":"drop"}}', -32600],
+  ])("%s", async (_what, body, code) => {
+    const gateway = await start();
+    const answer = await gateway.send({ method: "POST", headers: json, body });
+    expect([answer.status, errorOf(answer.body), gateway.reached()]).toEqual([400, code, 0]);
+    expect(gateway.events.at(-1)).toMatchObject({ action: "request.refused", reason: "malformed_request" });
+  });
+
+  test("bytes that are no UTF-8", async () => {
+    const gateway = await start();
+    const body = Buffer.concat([
+      Buffer.from('{"id":1,"method":"tools/call","params":{"name":"a'),
+      Buffer.from([0xff, 0x22, 0x7d, 0x7d]),
+    ]);
+    const answer = await gateway.send({ method: "POST", headers: json, body });
+    expect([answer.status, errorOf(answer.body), gateway.reached()]).toEqual([400, -32700, 0]);
+  });
+
+  test("a call without a name is refused, not passed on unjudged", async () => {
+    const gateway = await start();
+    for (const params of [{}, { Name: "drop" }, { name: ["now"] }]) {
+      const answer = await gateway.post({ jsonrpc: "2.0", id: 1, method: "tools/call", params });
+      expect([answer.status, gateway.reached()]).toEqual([403, 0]);
+    }
+  });
+});
+
+describe("framing", () => {
+  test.each([
+    ["text/plain", {}],
+    ["application/json-rpc", {}],
+    ["application/json; charset=utf-16", {}],
+    ["application/json, text/plain", {}],
+    ["application/json", { "Content-Encoding": "gzip" }],
+  ])("%s is 415", async (type, more) => {
+    const gateway = await start();
+    const answer = await gateway.post(call("now"), { "Content-Type": type, ...more });
+    expect([answer.status, gateway.reached()]).toEqual([415, 0]);
+  });
+
+  test.each(["application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'])("%s passes", async (type) => {
+    const gateway = await start();
+    expect((await gateway.post(call("now"), { "Content-Type": type })).status).toBe(200);
+  });
+
+  test("at the limit it passes, a byte more is 413, with and without a length", async () => {
+    const gateway = await start(100);
+    const body = (length: number): string => '{"id":1,"method":"ping"}'.padEnd(length);
+    const statusOf = async (length: number, more = {}): Promise<number> =>
+      (await gateway.send({ method: "POST", headers: { ...json, ...more }, body: body(length) })).status;
+    expect(await statusOf(100)).toBe(200);
+    expect(await statusOf(101)).toBe(413);
+    expect(await statusOf(101, { "Transfer-Encoding": "chunked" })).toBe(413);
+    expect(gateway.reached()).toBe(1);
+  });
+
+  test.each(["GET", "DELETE"])("%s with a body that nobody judges is 400", async (method) => {
+    const gateway = await start();
+    expect((await gateway.send({ method, body: JSON.stringify(call("drop")) })).status).toBe(400);
+    expect((await gateway.send({ method, headers: { "Transfer-Encoding": "chunked" }, body: "x" })).status).toBe(400);
+    expect((await gateway.send({ method, headers: { "Content-Length": "0" } })).status).toBe(200);
+    expect(gateway.reached()).toBe(1);
+  });
+});
