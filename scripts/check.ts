@@ -8,6 +8,10 @@ const steps: readonly (readonly [string, readonly string[]])[] = [
   ["floating promises", [bin("oxlint"), "--type-aware", "packages", "test", "bench", "scripts"]],
   ["import directions", [process.execPath, "scripts/check-imports.ts"]],
   ["unused exports and dependencies", [bin("knip")]],
+  [
+    "settings reference",
+    [process.execPath, "--conditions=sallyport-source", "scripts/generate-reference.ts", "--check"],
+  ],
   ["build", [process.execPath, "--conditions=sallyport-source", "scripts/build.ts"]],
   ...["core", "emulator", "gateway", "cli"].map(
     (name) => [`package shape: ${name}`, [bin("publint"), "--strict", `packages/${name}`]] as const,

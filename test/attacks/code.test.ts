@@ -122,7 +122,7 @@ onEachStore("attacks §1 code", (arena) => {
       const { env, outcome, session } = arena();
       const redeemed = await session();
       const { client, code, pair } = redeemed;
-      env.clock.advance(4_000);
+      env.clock.advance(2_000);
       const answer = await outcome(() => redeem(env.url, client, code, pair));
       expect(answer).toMatchObject({ ...refusedGrant, reasons: ["code_used"], ended: [] });
       expect(answer.body).not.toContain("access_token");

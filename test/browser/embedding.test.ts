@@ -15,6 +15,7 @@ describeInChromium("pages of other sites around ours", () => {
   beforeAll(async () => {
     [env, browser, site] = await Promise.all([startEnvironment(), startChromium(), startClientSite()]);
     context = await browser.newContext();
+    context.setDefaultTimeout(15_000);
     page = await context.newPage();
   });
   beforeEach(async () => {

@@ -39,6 +39,7 @@ describeInChromium("a form is answered once, whatever people and browsers do wit
     [env, browser, site] = await Promise.all(starts);
     context = await browser.newContext();
     complaints = complaintsIn(context);
+    context.setDefaultTimeout(15_000);
     page = await context.newPage();
   });
   beforeEach(() => context.clearCookies());

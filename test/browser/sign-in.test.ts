@@ -17,6 +17,7 @@ describeInChromium("a person signs in with a real browser", () => {
     [env, browser, site] = await Promise.all([startEnvironment(), startChromium(), startClientSite()]);
     context = await browser.newContext();
     complaints = complaintsIn(context);
+    context.setDefaultTimeout(15_000);
     page = await context.newPage();
   });
   beforeEach(() => context.clearCookies());

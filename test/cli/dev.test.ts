@@ -203,13 +203,13 @@ describe("fails with status 1, one clear line for each problem, and nothing left
 
   test("a taken port", async () => {
     const { args, port, cognitoPort, state } = await place();
-    await listening(port);
-    expect(await failure(args, state)).toEqual([
+    await Promise.all([listening(port), listening(cognitoPort)]);
+    const other = args.with(2, `${await ownPort()}`);
+    const [gateway, cognito] = await Promise.all([failure(args, state), failure(other, state)]);
+    expect(gateway).toEqual([
       `sallyport: port ${port} on 127.0.0.1 cannot be used: it is taken; choose another with --port`,
     ]);
-    await listening(cognitoPort);
-    const other = args.with(2, `${await ownPort()}`);
-    expect(await failure(other, state)).toEqual([
+    expect(cognito).toEqual([
       `sallyport: port ${cognitoPort} on 127.0.0.1 cannot be used: it is taken; choose another with --cognito-port`,
     ]);
   });
@@ -235,12 +235,13 @@ describe("fails with status 1, one clear line for each problem, and nothing left
   test("a file that is no TOML, or is not there", async () => {
     const { args, folder, state } = await place();
     const file = await settingsFile(folder, "log_level = warn\n");
-    const [line, ...more] = await failure([...args, "--config", file], state);
+    const [[line, ...more], missing] = await Promise.all([
+      failure([...args, "--config", file], state),
+      failure([...args, "--config", `${file}.old`], state),
+    ]);
     expect(line).toMatch(/sallyport\.toml.*is not valid TOML: .*line 1, column/);
     expect(more).toEqual([]);
-    expect(await failure([...args, "--config", `${file}.old`], state)).toEqual([
-      `sallyport: ${file}.old: cannot be read: there is no such file`,
-    ]);
+    expect(missing).toEqual([`sallyport: ${file}.old: cannot be read: there is no such file`]);
   });
 
   test("a file with several problems", async () => {
@@ -260,24 +261,18 @@ describe("fails with status 1, one clear line for each problem, and nothing left
     ]);
   });
 
-  test("secrets that are none, without a word of them", async () => {
+  test("secrets that are none, without a word of them, and a store that belongs to others", async () => {
     const { args, state } = await place();
     const first = startCommand(args);
     await ready(first);
     await first.stop();
     await writeFile(join(state, "secrets.json"), '{"root": "hunter2hunter2"}');
-    const { code, lines } = await runCommand(args);
-    expect(code).toBe(1);
-    expect(lines).toEqual([
+    const unreadable = await runCommand(args);
+    expect(unreadable.code).toBe(1);
+    expect(unreadable.lines).toEqual([
       `sallyport: ${join(state, "secrets.json")} does not hold the demo's secrets; remove the folder ${state} to start afresh`,
     ]);
-  });
 
-  test("a store that belongs to other secrets", async () => {
-    const { args, state } = await place();
-    const first = startCommand(args);
-    await ready(first);
-    await first.stop();
     await writeFile(
       join(state, "secrets.json"),
       JSON.stringify(

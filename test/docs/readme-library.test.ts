@@ -53,7 +53,7 @@ async function startReadme(): Promise<string> {
           () => 0,
         );
       },
-      { timeout: 10_000, interval: 25 },
+      { timeout: 20_000, interval: 25 },
     )
     .toBe(200);
   return url;

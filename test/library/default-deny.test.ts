@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:http";
-import { getRequestListener } from "@hono/node-server";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { startCognitoEmulator } from "@sallyport/cognito-emulator";
 import { sallyport } from "sallyport";
 import { expect, onTestFinished, test } from "vitest";
@@ -8,6 +7,26 @@ import { signIn } from "../support/browser-walk.ts";
 import { freePort } from "../support/environment.ts";
 import { authorizeUrl, pkce, redeem, register, tokenAnswer } from "../support/oauth-client.ts";
 import { testClock } from "../support/test-clock.ts";
+
+/** The smallest adapter between Node's server and the web's Request and Response. */
+async function answer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  origin: string,
+  app: (request: Request) => Promise<Response>,
+): Promise<void> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of req) chunks.push(chunk);
+  const headers = new Headers();
+  for (let i = 0; i + 1 < req.rawHeaders.length; i += 2)
+    headers.append(req.rawHeaders[i] ?? "", req.rawHeaders[i + 1] ?? "");
+  const body = chunks.length === 0 ? null : Buffer.concat(chunks);
+  const response = await app(
+    new Request(new URL(req.url ?? "/", origin), { method: req.method ?? "GET", headers, body }),
+  );
+  res.writeHead(response.status, [...response.headers].flat());
+  res.end(Buffer.from(await response.arrayBuffer()));
+}
 
 const user = { username: "alice", password: "Password-1" };
 
@@ -46,10 +65,8 @@ test("regression: who has lost every group passes nowhere, also where no scope i
   );
   onTestFinished(() => auth.close());
   const mcp = auth.protect((_request, who) => Response.json(who.scopes));
-  const listener = getRequestListener((request) =>
-    new URL(request.url).pathname === "/mcp" ? mcp(request) : auth.fetch(request),
-  );
-  const server = createServer((req, res) => void listener(req, res));
+  const app = (request: Request) => (new URL(request.url).pathname === "/mcp" ? mcp(request) : auth.fetch(request));
+  const server = createServer((req, res) => void answer(req, res, url, app));
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
 

@@ -26,7 +26,8 @@ export function describeInChromium(name: string, body: () => void): void {
       throw new Error(missing);
     });
   }
-  describe.skip(`${name} (skipped: ${missing})`, body);
+  process.stderr.write(`skipped: ${name} (${missing})\n`);
+  describe.skip(name, body);
 }
 
 /** Starts Chromium with a profile of its own, which is removed with it. */

@@ -117,7 +117,7 @@ export async function startServer(
         await gateway.close(deadline);
         // Sign-in and token requests may finish too; connections that are open but ask nothing are not waited for.
         while (open > 0 && clock.monotonic() < end) await clock.sleep(closingPoll);
-        
+        server.closeAllConnections();
         await stopped;
         await auth.close();
       };

@@ -9,7 +9,7 @@ export type Spelling = "snake" | "camel";
 export const snakeCase = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** A key of an object as it is written in that spelling. */
-export const spellKey = (key: string, spelling: Spelling): string => (spelling === "snake" ? snakeCase(key) : key);
+const spellKey = (key: string, spelling: Spelling): string => (spelling === "snake" ? snakeCase(key) : key);
 
 /** The environment variable of a setting: `["tokens", "accessTtl"]` → `SALLYPORT_TOKENS_ACCESS_TTL`. */
 export const envName = (path: readonly string[]): string =>

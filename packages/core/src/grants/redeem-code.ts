@@ -43,7 +43,8 @@ export async function redeemCode(
     const now = deps.clock.now();
     const issued = grant.code;
     if (grant.state === "ended") return { result: refuse("grant_ended") };
-    if (!(issued && constantTimeEqual(issued.hash, code.hash))) return { result: refuse("code_unknown") };
+    if (!issued) return { result: refuse("code_unknown") };
+    if (!constantTimeEqual(issued.hash, code.hash)) return { result: refuse("code_unknown") };
     if (issued.expiresAt <= now) return { result: refuse("code_expired") };
     const fault = mismatch(grant, issued, request);
     if (issued.redeemedAt !== undefined) {

@@ -22,7 +22,7 @@ export function problemsOf(error: z.ZodError, at: readonly PropertyKey[] = []): 
 }
 
 /** `pool.users[0].attributes["custom:team"]` */
-export function showPath(path: readonly PropertyKey[]): string {
+function showPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`;
     const name = String(key);

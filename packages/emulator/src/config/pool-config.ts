@@ -76,6 +76,6 @@ export type PoolConfig = z.input<typeof poolConfig>;
 /** A user pool with every default filled in. */
 export type PoolSettings = z.output<typeof poolConfig>;
 export type ClientSettings = PoolSettings["clients"][number];
-export type UserSettings = PoolSettings["users"][number];
+type UserSettings = PoolSettings["users"][number];
 export type GroupSettings = PoolSettings["groups"][number];
-export type ResourceServerSettings = PoolSettings["resourceServers"][number];
+type ResourceServerSettings = PoolSettings["resourceServers"][number];

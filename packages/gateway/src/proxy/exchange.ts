@@ -38,6 +38,7 @@ export class Exchange implements OpenExchange {
   readonly startedAt: number;
   readonly timeout: number;
   judgedAt: number;
+  slot = -1;
   begun = false;
   readonly #deps: ExchangeDeps;
   readonly #visit: Visit;

@@ -11,13 +11,15 @@ export interface OpenExchange {
   /** Whether the response has begun. */
   readonly begun: boolean;
   judgedAt: number;
+  /** Its place among all; the collection's own. */
+  slot: number;
   /** The response has not begun in time. */
   expire(): void;
   /** Asks whether it may stay open, and ends it if not. Never rejects. */
   judge(): Promise<void>;
 }
 
-/** All open exchanges, under one timer however many there are. */
+/** All open exchanges, in no order, under one timer however many there are. */
 export interface OpenExchanges<Exchange extends OpenExchange> extends Iterable<Exchange> {
   readonly size: number;
   add(exchange: Exchange): void;
@@ -39,13 +41,16 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
 }): OpenExchanges<Exchange> {
   const { clock, interval } = options;
   const tick = Math.max(50, Math.min(1000, interval, ...options.timeouts));
-  const open = new Set<Exchange>();
+  // An array with places, not a Set: a Set that changes with every request leaves behind a chain of old tables, each
+  // of which holds on to exchanges that are long over until the next full collection.
+  const open: Exchange[] = [];
   const counts = new Map<string, number>();
   const stopping = new AbortController();
   let running = false;
 
   const look = (now: number): void => {
-    for (const exchange of open) {
+    for (const [subject, count] of counts) if (count === 0) counts.delete(subject);
+    for (const exchange of [...open]) {
       if (!exchange.begun && now - exchange.startedAt >= exchange.timeout) exchange.expire();
       else if (now - exchange.judgedAt >= interval) {
         exchange.judgedAt = now;
@@ -55,7 +60,7 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
   };
 
   const run = async (): Promise<void> => {
-    while (open.size > 0 && !stopping.signal.aborted) {
+    while (open.length > 0 && !stopping.signal.aborted) {
       await clock.sleep(tick, stopping.signal);
       look(clock.monotonic());
     }
@@ -64,10 +69,10 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
 
   return {
     get size() {
-      return open.size;
+      return open.length;
     },
     add(exchange) {
-      open.add(exchange);
+      exchange.slot = open.push(exchange) - 1;
       counts.set(exchange.subject, (counts.get(exchange.subject) ?? 0) + 1);
       if (!running && !stopping.signal.aborted) {
         running = true;
@@ -75,13 +80,16 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
       }
     },
     delete(exchange) {
-      if (!open.delete(exchange)) return;
-      const left = (counts.get(exchange.subject) ?? 1) - 1;
-      if (left === 0) counts.delete(exchange.subject);
-      else counts.set(exchange.subject, left);
+      if (open[exchange.slot] !== exchange) return;
+      const last = open.pop();
+      if (last !== undefined && last !== exchange) {
+        open[exchange.slot] = last;
+        last.slot = exchange.slot;
+      }
+      counts.set(exchange.subject, (counts.get(exchange.subject) ?? 1) - 1);
     },
     countOf: (subject) => counts.get(subject) ?? 0,
     stop: () => stopping.abort(),
-    [Symbol.iterator]: () => open[Symbol.iterator](),
+    [Symbol.iterator]: () => [...open][Symbol.iterator](),
   };
 }
