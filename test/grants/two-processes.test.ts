@@ -74,6 +74,9 @@ test("ten parallel refreshes of one token from two processes: one call to Cognit
   const { client, token } = await newRefreshToken();
   await advance(16 * minute);
   const before = renewals();
+  // Slow enough that both processes want to renew while one of them does.
+  env.cognito.faults.set({ path: "/oauth2/token", grantType: "refresh_token", latencyMs: 500, times: 10 });
+  onTestFinished(() => env.cognito.faults.clear());
   const responses = await tenTimes((url) => refresh(url, client, token));
   expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
   const successors = new Set((await Promise.all(responses.map(tokenAnswer))).map((answer) => answer.refresh_token));
@@ -87,15 +90,17 @@ test("ten parallel refreshes of one token from two processes: one call to Cognit
 });
 
 test("ten parallel redemptions of one code from two processes: one succeeds, and its grant stands", async () => {
-  const { client, pair, code } = await newCode();
-  const responses = await tenTimes((url) => redeem(url, client, code, pair));
-  const answers = await Promise.all(responses.map(tokenAnswer));
-  expect(responses.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 9 }, () => 400)]);
-  expect(answers.filter(({ error }) => error !== undefined).map(({ error }) => error)).toEqual(
-    Array.from({ length: 9 }, () => "invalid_grant"),
-  );
-  const token = answers.find(({ error }) => error === undefined)?.refresh_token ?? "";
-  expect((await refresh(one.url, client, token)).status).toBe(200);
+  // Several codes, since whether two processes meet in the middle is a matter of chance.
+  for (let round = 0; round < 6; round += 1) {
+    const { client, pair, code } = await newCode();
+    const responses = await tenTimes((url) => redeem(url, client, code, pair));
+    const answers = await Promise.all(responses.map(tokenAnswer));
+    const errors = answers.map(({ error }) => error ?? "none");
+    expect(errors.toSorted()).toEqual([...Array.from({ length: 9 }, () => "invalid_grant"), "none"]);
+    expect(responses.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 9 }, () => 400)]);
+    const token = answers.find(({ error }) => error === undefined)?.refresh_token ?? "";
+    expect((await refresh(one.url, client, token)).status).toBe(200);
+  }
 });
 
 test("in the middle of a change of root secrets a lost answer is repeated by the other replica, whichever was first", async () => {

@@ -5,7 +5,7 @@
 export type { AuditAction, AuditEvent, AuditSink } from "./audit/index.ts";
 export { memoryAudit, noAudit } from "./audit/index.ts";
 export * from "./config/index.ts";
-export { deriveRootKeys, hkdf } from "./crypto/index.ts";
+export { deriveRootKeys, openText, sealText } from "./crypto/index.ts";
 export type { Reason } from "./errors/index.ts";
 export { OAuthError } from "./errors/index.ts";
 export type { EpochScope } from "./grants/index.ts";

@@ -1,6 +1,7 @@
-import { gatewaySection } from "@sallyport/gateway";
+import { type GatewayConfig, gatewaySection } from "@sallyport/gateway";
 import {
   ConfigError,
+  type CoreConfig,
   combine,
   coreSection,
   formatProblem,
@@ -12,22 +13,20 @@ import {
 import { CommandFailure } from "../process/failure.ts";
 import { gatewayRules } from "./gateway-rules.ts";
 
-const schema = combine([coreSection, gatewaySection]);
-
 /** All settings of a gateway. */
-export type GatewaySettings = Loaded<ReturnType<(typeof schema)["parse"]>>["config"];
+export type GatewaySettings = CoreConfig & GatewayConfig;
 
 /**
  * Reads the settings of a gateway from a file, if one is given, and the environment.
  * @throws CommandFailure with a line for every problem
  */
 export async function loadGatewayConfig(
-  options: Omit<LoadOptions<typeof schema>, "schema" | "ignoreEnv">,
+  options: Pick<LoadOptions<typeof coreSection>, "file" | "text" | "env" | "defaults" | "overrides" | "rules">,
 ): Promise<Loaded<GatewaySettings>> {
   try {
     return await loadConfig({
       ...options,
-      schema,
+      schema: combine([coreSection, gatewaySection]),
       rules: [...gatewayRules, ...(options.rules ?? [])],
       // The project's own tests have variables of this form.
       ignoreEnv: ["SALLYPORT_TEST_*"],
@@ -44,7 +43,7 @@ export const configFailure = (error: unknown, file: string | undefined): unknown
     : error;
 
 /** A problem as one line. What is missing stands nowhere: then the file is named in which it was looked for. */
-export function problemLine(problem: Problem, file: string | undefined): string {
+function problemLine(problem: Problem, file: string | undefined): string {
   const line = formatProblem(problem).replace(/\s*\n\s*/g, " ");
   const nowhere = problem.source === "default" || problem.source === "code";
   return file !== undefined && nowhere ? `${file}: ${line}` : line;

@@ -92,4 +92,6 @@ export type Reason =
   // gateway
   | "host_unknown"
   | "server_unknown"
+  | "session_unknown"
+  | "gateway_closing"
   | "upstream_server_unreachable";

@@ -80,7 +80,7 @@ export class BearerRefusal extends Error {
     return JSON.stringify({
       jsonrpc: "2.0",
       id,
-      error: { code: -32001, message: this.message, data: { reason: "not_permitted" } },
+      error: { code: -32003, message: this.message, data: { reason: "not_permitted" } },
     });
   }
 }

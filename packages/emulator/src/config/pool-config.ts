@@ -76,6 +76,4 @@ export type PoolConfig = z.input<typeof poolConfig>;
 /** A user pool with every default filled in. */
 export type PoolSettings = z.output<typeof poolConfig>;
 export type ClientSettings = PoolSettings["clients"][number];
-type UserSettings = PoolSettings["users"][number];
 export type GroupSettings = PoolSettings["groups"][number];
-type ResourceServerSettings = PoolSettings["resourceServers"][number];

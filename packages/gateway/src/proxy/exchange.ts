@@ -108,7 +108,7 @@ export class Exchange implements OpenExchange {
     if (this.#ended || (httpMethod !== "GET" && method !== "subscriptions/listen")) return;
     this.#ended = true;
     if (this.begun) {
-      auditVisit(this.#deps.audit, this.#deps.clock, "stream.closed", this.#visit, 503);
+      auditVisit(this.#deps.audit, this.#deps.clock, "stream.closed", this.#visit, 503, "gateway_closing");
       this.#endResponse();
     } else answerFault(this.#visit, closing);
     this.#upstream?.destroy();

@@ -50,7 +50,7 @@ export const unexpectedBody: Fault = {
 export const sessionUnknown: Fault = {
   status: 404,
   code: -32001,
-  reason: "malformed_request",
+  reason: "session_unknown",
   text: "Session not found. Start a new one with initialize.",
 };
 
@@ -65,7 +65,7 @@ export const tooManyOpen: Fault = {
 export const closing: Fault = {
   status: 503,
   code: transport,
-  reason: "upstream_server_unreachable",
+  reason: "gateway_closing",
   text: "The gateway is shutting down. Try again.",
   headers: ["Retry-After", "1", "Connection", "close"],
 };

@@ -74,7 +74,7 @@ export async function send(port: number, options: Send): Promise<Answer> {
 
 /** Waits until something holds that another process or socket must bring about. */
 export async function until(holds: () => boolean): Promise<void> {
-  const end = performance.now() + 5000;
+  const end = performance.now() + 20_000;
   while (!holds()) {
     if (performance.now() > end) throw new Error("it never came to hold");
     await new Promise((resolve) => setImmediate(resolve));
