@@ -78,6 +78,8 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
     if (now < renewAt) return judged;
     const { grantId } = judgement;
     const runOut = now >= verifiedAt + deps.tokens.upstreamMaxAge;
+    // Without a refresh token there is nothing to renew with: what was verified counts until it has run out.
+    if (!runOut && judgement.grant.upstream.refreshToken === undefined) return judged;
     if (!runOut) {
       // In the background: this request is served by what is still good enough.
       if (mayAsk(grantId)) {

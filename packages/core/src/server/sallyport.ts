@@ -40,6 +40,9 @@ import { endpointPaths } from "./authorization-server-metadata.ts";
 import { type FetchHandler, fetchHandler } from "./fetch-handler.ts";
 import type { ServerDeps } from "./routes.ts";
 
+/** Shorter than the lease under which a grant is renewed, so that no second replica asks while the first still waits, ms. */
+const longestAnswer = 8_000;
+
 /** How long `close` waits for what is under way at Cognito, ms. */
 const longestClose = 2_000;
 
@@ -129,7 +132,8 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
   const keys = deriveRootKeys(config.secret);
   const store = runtime.store ?? (await openStore(config.store, { clock, random, logger }));
   const fetch = runtime.fetch ?? ((input, init) => globalThis.fetch(input, init));
-  const identityProvider = runtime.identityProvider ?? cognitoProvider({ ...config.cognito, fetch, clock, logger });
+  const identityProvider =
+    runtime.identityProvider ?? cognitoProvider({ ...config.cognito, fetch, clock, logger, timeoutMs: longestAnswer });
 
   const { baseUrl, tokens } = config;
   const issuer = config.issuer ?? new URL(baseUrl).origin;

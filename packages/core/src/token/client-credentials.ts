@@ -10,6 +10,8 @@ import { type TokenResponse, tokenResponse } from "./token-response.ts";
 
 /** Cognito bills and throttles each token: an answer is good for so long at most, ms. */
 const longestCached = 600_000;
+/** An answer with less life than this gives no token that is worth having, ms. */
+const shortestUse = 60_000;
 const mostCached = 1_000;
 
 /** `grant_type=client_credentials` (RFC 6749 §4.4): a machine's own Cognito credentials for an audience-bound token. */
@@ -35,7 +37,7 @@ export function clientCredentialsGrant(): ClientCredentialsGrant {
     if (known && known.goodUntil > now) return known.session;
     answers.delete(key);
     const session = await deps.identityProvider.clientCredentials({ clientId, clientSecret, scopes });
-    answers.set(key, { session, goodUntil: Math.min(session.expiresAt, now + longestCached) });
+    answers.set(key, { session, goodUntil: Math.min(session.expiresAt - shortestUse, now + longestCached) });
     const oldest = answers.keys().next();
     if (answers.size > mostCached && !oldest.done) answers.delete(oldest.value);
     return session;
