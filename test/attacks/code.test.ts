@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { pkce, redeem, refresh, register, type TokenAnswer, tokenAnswer } from "../support/oauth-client.ts";
 import { type Arena, onEachStore, type Session, type SignedIn } from "./arena.ts";
+import { meetBeforeWriting } from "./watched-store.ts";
 
 const refusedGrant = { status: 400, error: "invalid_grant" } as const;
 
@@ -27,8 +28,10 @@ onEachStore("attacks §1 code", (arena) => {
     const { client, code, pair } = signedIn;
     const seen = env.audit.length;
     store.latency = 2;
+    store.pause = meetBeforeWriting(10);
     const answers = await Promise.all(Array.from({ length: 10 }, () => redeem(env.url, client, code, pair)));
     store.latency = 0;
+    store.pause = undefined;
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(9).fill(400)]);
     const bodies = await Promise.all(answers.map(tokenAnswer));
     expect(bodies.filter(({ error }) => error === "invalid_grant")).toHaveLength(9);

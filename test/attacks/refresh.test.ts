@@ -5,6 +5,7 @@ import { startServer } from "../../packages/cli/src/serve/start-server.ts";
 import { freePort } from "../support/environment.ts";
 import { redeem, refresh, register, type TokenAnswer, tokenAnswer } from "../support/oauth-client.ts";
 import { type Arena, onEachStore, type Session } from "./arena.ts";
+import { meetBeforeWriting } from "./watched-store.ts";
 
 const refusedGrant = { status: 400, error: "invalid_grant" } as const;
 const minutes = (n: number): number => n * 60_000;
@@ -226,6 +227,21 @@ onEachStore("attacks §1 tokens", (arena) => {
       }
       const answer = await outcome(() => refresh(env.url, mine.client, mine.tokens.refresh_token));
       expect(answer).toMatchObject({ ...refusedGrant, reasons: ["refresh_reused"], ended: ["refresh_reused"] });
+    });
+
+    test("ten at once, each of which has read the token as unused: one successor", async () => {
+      const { env, session, store } = arena();
+      const mine = await session();
+      const { client, tokens } = mine;
+      store.pause = meetBeforeWriting(10);
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => refresh(env.url, client, tokens.refresh_token)),
+      );
+      store.pause = undefined;
+      expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+      const successors = new Set((await Promise.all(answers.map(tokenAnswer))).map((answer) => answer.refresh_token));
+      expect(successors.size).toBe(1);
+      for (const successor of successors) await renewed(arena(), mine, successor);
     });
 
     test("ten at once from two replicas: one call to Cognito, one successor (attacks §3)", async () => {

@@ -11,6 +11,26 @@ export interface WatchedStore extends Store {
   fault: ((operation: StoreOperation, key: string) => "before" | "after" | undefined) | undefined;
   /** Milliseconds that every operation takes at least. */
   latency: number;
+  /** What an operation waits for before it has its effect. */
+  pause: ((operation: StoreOperation, key: string) => Promise<void> | undefined) | undefined;
+}
+
+/** A place where everybody waits until `count` have come; whoever comes later passes. */
+function meeting(count: number): () => Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let arrived = 0;
+  return () => {
+    arrived += 1;
+    if (arrived >= count) resolve();
+    return promise;
+  };
+}
+
+/** The first `count` writes of grants take place only when all of them are about to: each has read what stood before. */
+export function meetBeforeWriting(count: number): NonNullable<WatchedStore["pause"]> {
+  const arrive = meeting(count);
+  return (operation, key) =>
+    key.startsWith("grant:") && (operation === "swap" || operation === "put") ? arrive() : undefined;
 }
 
 export function watchStore(inner: Store): WatchedStore {
@@ -19,6 +39,7 @@ export function watchStore(inner: Store): WatchedStore {
     calls.push({ operation, key });
     const fault = watched.fault?.(operation, key);
     if (watched.latency > 0) await after(watched.latency);
+    await watched.pause?.(operation, key);
     if (fault === "before") throw new StoreUnavailable("ECONNREFUSED store.internal:6379, user sallyport");
     const result = await work();
     if (fault === "after") throw new StoreUnavailable("ETIMEDOUT store.internal:6379, user sallyport");
@@ -28,6 +49,7 @@ export function watchStore(inner: Store): WatchedStore {
     calls,
     fault: undefined,
     latency: 0,
+    pause: undefined,
     get: (key) => run("get", key, () => inner.get(key)),
     put: (key, value, options) => run("put", key, () => inner.put(key, value, options)),
     take: (key) => run("take", key, () => inner.take(key)),

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeInChromium, startChromium } from "../support/chromium.ts";
 import { demoUser, startEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { begin, type ClientSite, startClientSite } from "./client-site.ts";
-import { decide, logIn, press, useCode } from "./steps.ts";
+import { decide, logIn, useCode } from "./steps.ts";
 
 describeInChromium("pages of other sites around ours", () => {
   let env: TestEnvironment;
@@ -71,7 +71,7 @@ describeInChromium("pages of other sites around ours", () => {
     const attack = `<form method="post" action="${env.url}/consent"><input name="request" value="${request}">
 <input name="decision" value="approve"><button>Win a prize</button></form>`;
     await page.goto(site.show("/attack", attack));
-    await press(page, "button");
+    await page.click("button");
     await page.waitForURL(`${env.url}/consent`);
     expect(await page.textContent("h1")).toBe("This form was not accepted");
     expect(env.audit.at(-1)).toMatchObject({ action: "consent.refused", reason: "cross_site_post" });
@@ -86,7 +86,7 @@ addEventListener("message", (event) => {
 });
 </script>`;
     await page.goto(site.show("/app", opener));
-    const [popup] = await Promise.all([page.waitForEvent("popup"), press(page, "#sign-in")]);
+    const [popup] = await Promise.all([page.waitForEvent("popup"), page.click("#sign-in")]);
     await popup.waitForSelector("button[name=decision]");
     expect(await page.evaluate("window.popup.closed")).toBe(false);
     await decide(popup, "approve");

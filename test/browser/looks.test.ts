@@ -6,7 +6,7 @@ import { createWalker } from "../support/browser-walk.ts";
 import { describeInChromium, startChromium } from "../support/chromium.ts";
 import { startEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { begin } from "./client-site.ts";
-import { complaintsIn, press } from "./steps.ts";
+import { complaintsIn } from "./steps.ts";
 
 const folder = fileURLToPath(new URL("../../artifacts/screenshots/", import.meta.url));
 
@@ -77,13 +77,13 @@ describeInChromium("every page as a browser shows it", () => {
   const longHost = `https://${"very-long-".repeat(5)}name.sub.domain.example.org/callback`;
   const longName = "Rinderkennzeichnungsfleischetikettierungsüberwachungsaufgabenübertragung";
   const openDetails = async () => {
-    await press(page, "summary");
+    await page.click("summary");
     await page.waitForSelector("details p");
   };
   const giveWrongPassword = async () => {
     await page.fill("#username", "alice@example.com");
     await page.fill("#password", "wrong");
-    await press(page, "button[type=submit]");
+    await page.click("button[type=submit]");
     await page.waitForSelector("#error");
   };
 

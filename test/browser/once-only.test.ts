@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { describeInChromium, startChromium } from "../support/chromium.ts";
 import { demoUser, startEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { again, begin, type ClientSite, startClientSite } from "./client-site.ts";
-import { arrival, complaintsIn, decide, logIn, seen, signInsOf, useCode } from "./steps.ts";
+import { arrival, complaintsIn, decide, logIn, signInsOf, useCode } from "./steps.ts";
 
 describeInChromium("a form is answered once, whatever people and browsers do with it", () => {
   let env: TestEnvironment;
@@ -103,7 +103,6 @@ describeInChromium("a form is answered once, whatever people and browsers do wit
   test("a double click on Approve ends at the client with one grant", async () => {
     const attempt = await begin(env.url, site.callback);
     await page.goto(attempt.url);
-    await seen(page);
     await page.dblclick("button[value=approve]");
     await page.waitForSelector("input[name=password]");
     await logIn(page, demoUser(env, "alice"));

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { describeInChromium, startChromium } from "../support/chromium.ts";
 import { demoUser, startEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { again, begin, type ClientSite, startClientSite } from "./client-site.ts";
-import { arrival, complaintsIn, decide, logIn, press, seen, signInsOf, subjectOf, useCode } from "./steps.ts";
+import { arrival, complaintsIn, decide, logIn, signInsOf, subjectOf, useCode } from "./steps.ts";
 
 describeInChromium("a person signs in with a real browser", () => {
   let env: TestEnvironment;
@@ -41,7 +41,7 @@ describeInChromium("a person signs in with a real browser", () => {
     expect(await page.inputValue("input[name=username]")).toBe("alice@example.com");
     expect(await page.inputValue("input[name=password]")).toBe("");
     await page.fill("input[name=password]", demoUser(env, "alice").password);
-    await press(page, "button[type=submit]");
+    await page.click("button[type=submit]");
     const answer = await arrival(page, attempt);
     expect(await page.textContent("#arrived")).toBe("Back at the client");
     expect((await useCode(env, attempt, answer)).scope).toBe("mcp/read mcp/write mcp/admin");
@@ -53,7 +53,7 @@ describeInChromium("a person signs in with a real browser", () => {
     const tab = await plain.newPage();
     const attempt = await begin(env.url, site.callback);
     await tab.goto(attempt.url);
-    await press(tab, "button[value=approve]");
+    await tab.click("button[value=approve]");
     await logIn(tab, demoUser(env, "bob"));
     expect((await useCode(env, attempt, await arrival(tab, attempt))).scope).toBe("mcp/read");
     await plain.close();
@@ -64,14 +64,12 @@ describeInChromium("a person signs in with a real browser", () => {
     const focused = () => page.evaluate("document.activeElement.value");
 
     await page.goto(attempt.url);
-    await seen(page);
     await page.keyboard.press("Tab");
     expect(await focused()).toBe("1");
     await page.keyboard.press("Enter");
     expect((await arrival(page, attempt)).get("error")).toBe("access_denied");
 
     await page.goto(attempt.url);
-    await seen(page);
     for (const value of ["1", "deny", "approve"]) {
       await page.keyboard.press("Tab");
       expect(await focused()).toBe(value);
@@ -79,7 +77,6 @@ describeInChromium("a person signs in with a real browser", () => {
     }
     await page.keyboard.press("Enter");
     await page.waitForSelector("input[name=password]");
-    await seen(page);
     await page.keyboard.type("alice@example.com");
     await page.keyboard.press("Tab");
     await page.keyboard.type(demoUser(env, "alice").password);
@@ -124,7 +121,7 @@ describeInChromium("a person signs in with a real browser", () => {
 
     const third = again(env.url, first.client);
     await page.goto(third.url);
-    await press(page, "text=Use another account");
+    await page.click("text=Use another account");
     await decide(page, "approve");
     await page.waitForSelector("input[name=password]");
     expect(new URL(page.url()).origin).toBe(env.cognito.url);
@@ -136,19 +133,21 @@ describeInChromium("a person signs in with a real browser", () => {
 
   test("an app with a scheme of its own is answered there", async () => {
     const attempt = await begin(env.url, "cursor://anysphere.cursor-mcp/oauth/callback", "Cursor");
-    await page.goto(attempt.url);
-    expect(await page.textContent(".destination strong")).toBe("cursor:");
-    await decide(page, "approve");
-    // Nothing here opens such links: the browser stays where it is.
+    // A tab of its own: the browser asks there whether it may open the app, and takes no click until it is answered.
+    const tab = await context.newPage();
+    await tab.goto(attempt.url);
+    expect(await tab.textContent(".destination strong")).toBe("cursor:");
+    await decide(tab, "approve");
     const [answer] = await Promise.all([
-      page.waitForResponse((response) => response.url().startsWith(`${env.url}/auth/callback`)),
-      logIn(page, demoUser(env, "alice")),
+      tab.waitForResponse((response) => response.url().startsWith(`${env.url}/auth/callback`)),
+      logIn(tab, demoUser(env, "alice")),
     ]);
     const location = answer.headers().location ?? "";
     expect(location.startsWith("cursor://anysphere.cursor-mcp/oauth/callback?")).toBe(true);
     const query = new URL(location).searchParams;
     expect(query.get("state")).toBe(attempt.state);
     await useCode(env, attempt, query);
+    await tab.close();
   });
 
   test("an unknown client gets a page that tells how to go on, and no redirect", async () => {
@@ -166,7 +165,7 @@ describeInChromium("a person signs in with a real browser", () => {
     await decide(page, "approve");
     expect(page.url()).toBe(`${env.url}/consent`);
     expect(await page.textContent("h1")).toBe("This sign-in is over");
-    await press(page, "summary");
+    await page.click("summary");
     await page.waitForSelector("text=This page is older than 15 minutes.");
     expect(env.audit.at(-1)).toMatchObject({ action: "consent.refused", reason: "consent_form_expired" });
   });

@@ -4,21 +4,9 @@ import type { TestEnvironment } from "../support/environment.ts";
 import { redeem, type TokenAnswer, tokenAnswer } from "../support/oauth-client.ts";
 import type { Attempt } from "./client-site.ts";
 
-/** Waits until a person could see the page. What is pressed before that, Chromium throws away. */
-export async function seen(page: Page): Promise<void> {
-  await page.waitForFunction("performance.getEntriesByName('first-contentful-paint').length > 0");
-}
-
-/** Clicks, once the page can be seen. */
-export async function press(page: Page, selector: string): Promise<void> {
-  await page.waitForSelector(selector);
-  await seen(page);
-  await page.click(selector);
-}
-
 /** Presses a button of the consent page, and waits for the page that follows. */
 export async function decide(page: Page, decision: "approve" | "deny"): Promise<void> {
-  await press(page, `button[name=decision][value=${decision}]`);
+  await page.click(`button[name=decision][value=${decision}]`);
   await page.waitForSelector("button[name=decision]", { state: "detached" });
 }
 
@@ -26,7 +14,7 @@ export async function decide(page: Page, decision: "approve" | "deny"): Promise<
 export async function logIn(page: Page, user: { readonly username: string; readonly password: string }): Promise<void> {
   await page.fill("input[name=username]", user.username);
   await page.fill("input[name=password]", user.password);
-  await press(page, "button[type=submit]");
+  await page.click("button[type=submit]");
 }
 
 /** Waits until the browser has come back to the client, and answers what it brought. */

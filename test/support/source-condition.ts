@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, onTestFinished } from "vitest";
 
 /** Arguments with which Node resolves this workspace's packages to their source. vitest.config.ts gives the same. */
-export const sourceArgs: readonly string[] = ["--conditions=sallyport-source"];
+const sourceArgs: readonly string[] = ["--conditions=sallyport-source"];
 
 export type OutputName = "stdout" | "stderr";
 

@@ -36,7 +36,7 @@ export async function redeemCode(
   },
 ): Promise<LiveGrant> {
   const code = parseHandleToken(request.code, deps.keys);
-  if (!code || code.n !== 0) throw refuse("code_malformed");
+  if (code?.n !== 0) throw refuse("code_malformed");
   const first = handleToken(code.grantId, 1, deps.keys.active, randomId(deps.random));
 
   const outcome = await changeGrant<LiveGrant | OAuthError | "replay">(deps, code.grantId, (grant) => {

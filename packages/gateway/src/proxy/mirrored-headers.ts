@@ -61,7 +61,7 @@ export function pushMirroredHeaders(headers: string[], head: RequestHead, messag
 }
 
 /** Plain, or `=?base64?…?=` around canonical base64 of UTF-8; undefined if that is not well formed. */
-export function decodeHeaderValue(value: string): string | undefined {
+function decodeHeaderValue(value: string): string | undefined {
   if (!value.startsWith("=?base64?") || !value.endsWith("?=")) return value;
   const text = value.slice(9, -2);
   const bytes = Buffer.from(text, "base64");

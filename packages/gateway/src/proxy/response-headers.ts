@@ -57,7 +57,7 @@ const names = new Set(droppedResponseHeaders.flatMap((rule) => rule.names));
 const prefixes = droppedResponseHeaders.flatMap((rule) => rule.prefixes);
 
 /** @param name in small letters */
-export function responseHeaderFate(name: string): Fate {
+function responseHeaderFate(name: string): Fate {
   if (Object.hasOwn(read, name)) return read[name] ?? "drop";
   return names.has(name) || prefixes.some((prefix) => name.startsWith(prefix)) ? "drop" : "forward";
 }
