@@ -233,7 +233,7 @@ onEachStore("attacks §1 tokens", (arena) => {
       const { env, session, store } = arena();
       const mine = await session();
       const { client, tokens } = mine;
-      store.pause = meetBeforeWriting(10);
+      store.pause = meetBeforeWriting("grant", 10);
       const answers = await Promise.all(
         Array.from({ length: 10 }, () => refresh(env.url, client, tokens.refresh_token)),
       );

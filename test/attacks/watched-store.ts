@@ -26,11 +26,14 @@ function meeting(count: number): () => Promise<void> {
   };
 }
 
-/** The first `count` writes of grants take place only when all of them are about to: each has read what stood before. */
-export function meetBeforeWriting(count: number): NonNullable<WatchedStore["pause"]> {
+/**
+ * The first `count` writes of a kind of record take place only when all of them are about to: each has read what stood
+ * before.
+ */
+export function meetBeforeWriting(kind: string, count: number): NonNullable<WatchedStore["pause"]> {
   const arrive = meeting(count);
   return (operation, key) =>
-    key.startsWith("grant:") && (operation === "swap" || operation === "put") ? arrive() : undefined;
+    key.startsWith(`${kind}:`) && (operation === "swap" || operation === "put") ? arrive() : undefined;
 }
 
 export function watchStore(inner: Store): WatchedStore {
