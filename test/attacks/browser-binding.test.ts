@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createWalker } from "../support/browser-walk.ts";
-import { pkce, redeem, register } from "../support/oauth-client.ts";
-import { cookieHeader, expectRedirectedError, onEachStore } from "./arena.ts";
+import { redeem } from "../support/oauth-client.ts";
+import { cookieHeader, expectRedirectedError, found, onEachStore } from "./arena.ts";
 import { answer, codeOf, openTab, visit } from "./consent-tab.ts";
 
 onEachStore("attacks §1 browser binding", (arena) => {

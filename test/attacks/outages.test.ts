@@ -53,6 +53,7 @@ onEachStore("attacks §1 tokens, the store is out: 503 and nothing revoked", (ar
       for (const operation of ["get", "swap"] as const) {
         const fault = (op: StoreOperation) => (op === operation ? "before" : undefined);
         expectOutage(await whileStoreFails(arena(), fault, () => outcome(attempt)), operation);
+        expect(arena().env.audit.at(-1)).toMatchObject({ reason: "store_unavailable" });
       }
       expect((await attempt()).status).toBe(200);
     },

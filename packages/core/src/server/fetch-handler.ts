@@ -17,6 +17,8 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
   const failed = (route: Route, request: Request, error: unknown): Response => {
     if (error instanceof RedirectableError) return redirectError(error, deps.issuer);
     const refusal = asOAuthError(error, deps);
+    // What the endpoints foresaw they have reported themselves.
+    if (refusal !== error) reportFault(deps, refusal);
     if (route.audience !== "browser" || wantsJson(request)) return errorAnswer(refusal, request);
     const reference = randomId(deps.random, 6);
     deps.logger.info("an error page was shown", { reference, reason: refusal.reason, path: route.path });
@@ -49,6 +51,10 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
     for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
     return request.method === "HEAD" ? new Response(null, answer) : answer;
   };
+}
+
+function reportFault(deps: ServerDeps, { reason, status }: OAuthError): void {
+  deps.audit.write({ time: new Date(deps.clock.now()).toISOString(), action: "request.refused", reason, status });
 }
 
 /** What a fault becomes for the outside: an outage of the store is 503, never a refusal; anything unforeseen is 500. */
