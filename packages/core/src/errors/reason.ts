@@ -67,6 +67,7 @@ export type Reason =
   | "refresh_scope_widened"
   | "refresh_successor_used"
   | "refresh_reused"
+  | "token_client_mismatch"
   | "machine_unknown"
   | "machine_not_entitled"
   // grants

@@ -64,7 +64,9 @@ export function createEpochs(
       const name = "all" in scope ? "all" : "user" in scope ? `user ${scope.user}` : `client ${scope.client}`;
       const [id] = idsOf(name);
       // +1: a grant that began in this very millisecond is ended as well.
-      if (id) await records.put(id, { instant: deps.clock.now() + 1 }, { ttl: options.ttl });
+      // Never back: another replica's clock may have been ahead.
+      const instant = Math.max(await read(name), deps.clock.now() + 1);
+      if (id) await records.put(id, { instant }, { ttl: options.ttl });
       cache.delete(name);
     },
     async latest({ user, client }) {

@@ -5,6 +5,7 @@ import { createGrantJudge, type GrantJudge } from "./judge-grant.ts";
 import { createUpstreamRenewer } from "./renew-upstream.ts";
 
 export type { GrantDeps } from "./deps.ts";
+export { endGrant } from "./end-grant.ts";
 export type { EpochScope, Epochs } from "./epochs.ts";
 export { accessTokenEnd } from "./grant-lifetime.ts";
 export { parseHandleToken } from "./handle-token.ts";

@@ -7,6 +7,7 @@ export const endpointPaths = {
   callback: "/auth/callback",
   token: "/token",
   register: "/register",
+  revoke: "/revoke",
 } as const;
 
 /** Authorization server metadata (RFC 8414 §2). Built from what is served and nothing else. */
@@ -22,6 +23,7 @@ export function authorizationServerMetadata(server: {
     authorization_endpoint: `${baseUrl}${endpointPaths.authorize}`,
     token_endpoint: `${baseUrl}${endpointPaths.token}`,
     ...(capabilities.registration ? { registration_endpoint: `${baseUrl}${endpointPaths.register}` } : {}),
+    revocation_endpoint: `${baseUrl}${endpointPaths.revoke}`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     // offline_access stands here alone, never in a challenge or in protected resource metadata: clients that see it ask
     // for a refresh token in so many words.
@@ -30,6 +32,7 @@ export function authorizationServerMetadata(server: {
     response_modes_supported: ["query"],
     grant_types_supported: capabilities.grantTypes,
     token_endpoint_auth_methods_supported: capabilities.tokenEndpointAuthMethods,
+    revocation_endpoint_auth_methods_supported: capabilities.tokenEndpointAuthMethods,
     code_challenge_methods_supported: ["S256"],
     authorization_response_iss_parameter_supported: true,
   };

@@ -1,7 +1,7 @@
 import { type AuthorizeDeps, callback, decideConsent, showConsent } from "../authorize/index.ts";
 import type { RegistrationPolicy } from "../clients/index.ts";
 import type { Limiter } from "../limits/index.ts";
-import { type TokenDeps, tokenEndpoint } from "../token/index.ts";
+import { machineAuthentication, revocationEndpoint, type TokenDeps, tokenEndpoint } from "../token/index.ts";
 import { authorizationServerMetadata, endpointPaths, openidConfiguration } from "./authorization-server-metadata.ts";
 import { protectedResourceMetadata } from "./protected-resource-metadata.ts";
 import { registerEndpoint } from "./register-endpoint.ts";
@@ -41,11 +41,18 @@ const document = (body: unknown) => () =>
 export function routes(deps: ServerDeps): readonly Route[] {
   const base = pathOf(deps.baseUrl);
   const issuer = pathOf(deps.issuer);
+  const machine = machineAuthentication();
   const endpoints: Route[] = [
     { method: "GET", path: base + endpointPaths.authorize, audience: "browser", handle: showConsent(deps) },
     { method: "POST", path: base + endpointPaths.consent, audience: "browser", handle: decideConsent(deps) },
     { method: "GET", path: base + endpointPaths.callback, audience: "browser", handle: callback(deps) },
-    { method: "POST", path: base + endpointPaths.token, audience: "client", handle: tokenEndpoint(deps) },
+    { method: "POST", path: base + endpointPaths.token, audience: "client", handle: tokenEndpoint(deps, machine) },
+    {
+      method: "POST",
+      path: base + endpointPaths.revoke,
+      audience: "client",
+      handle: revocationEndpoint(deps, machine),
+    },
   ];
   if (deps.capabilities.registration) {
     const handle = registerEndpoint({

@@ -33,7 +33,7 @@ export async function authorizationCode(
     redirectUri: form.get("redirect_uri"),
     resource: resourceParameter(deps, form),
   });
-  const answer = tokenResponse(deps, live, live.grant.scopes);
+  const answer = tokenResponse(deps, live, live.grant.scopes, "token.issued");
   // A client that did not register for refresh tokens gets none it could not use (RFC 7591 §2).
   if (client.grantTypes.includes("refresh_token")) return answer;
   const { refresh_token: _unusable, ...rest } = answer;

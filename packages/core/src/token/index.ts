@@ -1,2 +1,4 @@
+export { machineAuthentication } from "./authenticate-machine.ts";
 export type { TokenDeps } from "./deps.ts";
+export { revocationEndpoint } from "./revocation.ts";
 export { tokenEndpoint } from "./token-endpoint.ts";

@@ -50,7 +50,7 @@ export async function refreshToken(deps: TokenDeps, client: VerifiedClient, form
   if (scopes.length === 0) throw refuse("not_entitled");
 
   const live = await rotateRefreshToken(deps, presented, check);
-  return tokenResponse(deps, live, scopes);
+  return tokenResponse(deps, live, scopes, "token.refreshed");
 }
 
 /** Scopes as asked for; identity scopes are nothing that a refresh could widen. */

@@ -1,16 +1,18 @@
 import { authenticateClient, clientCredentialsOf } from "../clients/index.ts";
 import { OAuthError } from "../errors/index.ts";
 import { jsonAnswer, type Parameters, readForm } from "../http/index.ts";
+import type { MachineAuthentication } from "./authenticate-machine.ts";
 import { authorizationCode } from "./authorization-code.ts";
-import { clientCredentialsGrant } from "./client-credentials.ts";
+import { clientCredentials } from "./client-credentials.ts";
 import type { TokenDeps } from "./deps.ts";
 import { refreshToken } from "./refresh-token.ts";
 import type { TokenResponse } from "./token-response.ts";
 
 /** `POST /token` (RFC 6749 §3.2). Errors are thrown as OAuthError; the server writes them. */
-export function tokenEndpoint(deps: TokenDeps): (request: Request, address: string) => Promise<Response> {
-  const machine = clientCredentialsGrant();
-
+export function tokenEndpoint(
+  deps: TokenDeps,
+  authenticateMachine: MachineAuthentication,
+): (request: Request, address: string) => Promise<Response> {
   const answer = async (request: Request, form: Parameters): Promise<TokenResponse> => {
     const grantType = form.get("grant_type");
     if (grantType === undefined) throw new OAuthError("invalid_request", "malformed_request", "grant_type is missing");
@@ -20,7 +22,7 @@ export function tokenEndpoint(deps: TokenDeps): (request: Request, address: stri
       throw new OAuthError("unsupported_grant_type", "grant_type_unsupported", `grant_type must be one of: ${list}`);
     }
     const credentials = clientCredentialsOf(request.headers, form);
-    if (supported === "client_credentials") return machine(deps, credentials, form);
+    if (supported === "client_credentials") return clientCredentials(deps, authenticateMachine, credentials, form);
     const client = await authenticateClient(credentials, deps.clients, deps.limits.failedClientAuth);
     if (!client.grantTypes.includes(supported)) {
       throw new OAuthError(
@@ -45,23 +47,12 @@ export function tokenEndpoint(deps: TokenDeps): (request: Request, address: stri
         });
       }
       form = await readForm(request, deps.config.maxBody);
-      const response = await answer(request, form);
-      report(deps, form, response);
-      return jsonAnswer(200, response);
+      return jsonAnswer(200, await answer(request, form));
     } catch (error) {
       if (error instanceof OAuthError) reportRefusal(deps, form, error);
       throw error;
     }
   };
-}
-
-function report(deps: TokenDeps, form: Parameters, response: TokenResponse): void {
-  deps.audit.write({
-    time: new Date(deps.clock.now()).toISOString(),
-    action: form.get("grant_type") === "refresh_token" ? "token.refreshed" : "token.issued",
-    ...clientOf(form),
-    scope: response.scope,
-  });
 }
 
 function reportRefusal(deps: TokenDeps, form: Parameters | undefined, error: OAuthError): void {

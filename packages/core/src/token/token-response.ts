@@ -14,17 +14,23 @@ export interface TokenResponse {
   readonly refresh_token?: string;
 }
 
-/** Issues an access token for a live grant: audience-bound (RFC 8707 §2), tied to the grant by `sid`. */
-export function tokenResponse(deps: TokenDeps, live: LiveGrant, scopes: readonly string[]): TokenResponse {
+/** Issues an access token for a live grant: audience-bound (RFC 8707 §2), tied to the grant by `sid`; and reports it. */
+export function tokenResponse(
+  deps: TokenDeps,
+  live: LiveGrant,
+  scopes: readonly string[],
+  action: "token.issued" | "token.refreshed",
+): TokenResponse {
   const { grant, grantId, refreshToken } = live;
   const now = deps.clock.now();
   const iat = Math.floor(now / 1000);
   const exp = Math.floor(accessTokenEnd(grant, now, deps.tokens) / 1000);
   const scope = scopes.join(" ");
   const { upstream } = grant;
+  const sub = upstream?.kind === "cognito_session" ? upstream.identity.sub : grant.clientId;
   const access = signAccessToken(deps.keyring, {
     iss: deps.issuer,
-    sub: upstream?.kind === "cognito_session" ? upstream.identity.sub : grant.clientId,
+    sub,
     aud: grant.resource,
     client_id: grant.clientId,
     scope,
@@ -33,6 +39,15 @@ export function tokenResponse(deps: TokenDeps, live: LiveGrant, scopes: readonly
     jti: randomId(deps.random, 16),
     sid: grantId,
     principal: grant.principal,
+  });
+  deps.audit.write({
+    time: new Date(now).toISOString(),
+    action,
+    client: grant.clientId,
+    user: sub,
+    grant: grantId,
+    resource: grant.resource,
+    scope,
   });
   return {
     access_token: access,
