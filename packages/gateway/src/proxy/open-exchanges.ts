@@ -41,16 +41,18 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
 }): OpenExchanges<Exchange> {
   const { clock, interval } = options;
   const tick = Math.max(50, Math.min(1000, interval, ...options.timeouts));
-  // An array with places, not a Set: a Set that changes with every request leaves behind a chain of old tables, each
-  // of which holds on to exchanges that are long over until the next full collection.
-  const open: Exchange[] = [];
+  // Places that are used again, in an array that never shrinks, and not a Set: what changes its size with every request
+  // leaves old tables behind, each of which holds on to exchanges that are long over until the next full collection.
+  const places: (Exchange | undefined)[] = [];
+  const free: number[] = [];
+  const open = (): Exchange[] => places.filter((exchange) => exchange !== undefined);
   const counts = new Map<string, number>();
   const stopping = new AbortController();
   let running = false;
 
   const look = (now: number): void => {
     for (const [subject, count] of counts) if (count === 0) counts.delete(subject);
-    for (const exchange of [...open]) {
+    for (const exchange of open()) {
       if (!exchange.begun && now - exchange.startedAt >= exchange.timeout) exchange.expire();
       else if (now - exchange.judgedAt >= interval) {
         exchange.judgedAt = now;
@@ -60,7 +62,7 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
   };
 
   const run = async (): Promise<void> => {
-    while (open.length > 0 && !stopping.signal.aborted) {
+    while (places.length > free.length && !stopping.signal.aborted) {
       await clock.sleep(tick, stopping.signal);
       look(clock.monotonic());
     }
@@ -69,10 +71,11 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
 
   return {
     get size() {
-      return open.length;
+      return places.length - free.length;
     },
     add(exchange) {
-      exchange.slot = open.push(exchange) - 1;
+      exchange.slot = free.pop() ?? places.length;
+      places[exchange.slot] = exchange;
       counts.set(exchange.subject, (counts.get(exchange.subject) ?? 0) + 1);
       if (!running && !stopping.signal.aborted) {
         running = true;
@@ -80,16 +83,13 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
       }
     },
     delete(exchange) {
-      if (open[exchange.slot] !== exchange) return;
-      const last = open.pop();
-      if (last !== undefined && last !== exchange) {
-        open[exchange.slot] = last;
-        last.slot = exchange.slot;
-      }
+      if (places[exchange.slot] !== exchange) return;
+      places[exchange.slot] = undefined;
+      free.push(exchange.slot);
       counts.set(exchange.subject, (counts.get(exchange.subject) ?? 1) - 1);
     },
     countOf: (subject) => counts.get(subject) ?? 0,
     stop: () => stopping.abort(),
-    [Symbol.iterator]: () => [...open][Symbol.iterator](),
+    [Symbol.iterator]: () => open()[Symbol.iterator](),
   };
 }
