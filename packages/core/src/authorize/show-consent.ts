@@ -3,6 +3,7 @@ import { randomId } from "../crypto/index.ts";
 import { OAuthError } from "../errors/index.ts";
 import { addBrowserCookie, htmlAnswer, readQuery } from "../http/index.ts";
 import { IdentityProviderError } from "../identity/identity-provider.ts";
+import { requireAllowance } from "../limits/index.ts";
 import { consentPage, textsFor } from "../pages/index.ts";
 import { type CheckedRequest, checkAuthorizationRequest } from "./authorization-request.ts";
 import { beginSignIn, transactionLife } from "./begin-sign-in.ts";
@@ -17,18 +18,7 @@ import { RedirectableError, redirect } from "./redirect-error.ts";
  */
 export function showConsent(deps: AuthorizeDeps): (request: Request, address: string) => Promise<Response> {
   const check = async (request: Request, address: string): Promise<CheckedRequest> => {
-    const allowed = deps.limits.authorize.take(address);
-    if (!allowed.ok) {
-      throw new OAuthError(
-        "temporarily_unavailable",
-        "rate_limited",
-        "Too many sign-ins were begun from this address.",
-        {
-          status: 429,
-          retryAfter: allowed.retryAfter,
-        },
-      );
-    }
+    requireAllowance(deps.limits.authorize, address, "Too many sign-ins were begun from this address.");
     return checkAuthorizationRequest(deps, readQuery(new URL(request.url)));
   };
 

@@ -1,5 +1,5 @@
 import { OAuthError } from "../errors/index.ts";
-import type { Limiter } from "../limits/index.ts";
+import { type Limiter, requireAllowance } from "../limits/index.ts";
 import type { Client, VerifiedClient } from "./client.ts";
 import type { ClientCredentials } from "./client-credentials-of-request.ts";
 import type { ClientDirectory } from "./client-directory.ts";
@@ -24,13 +24,7 @@ export async function authenticateClient(
     );
   }
   if (isAuthenticated(client, credentials)) return client as VerifiedClient;
-  const allowed = failures.take(client.clientId);
-  if (!allowed.ok) {
-    throw new OAuthError("invalid_client", "rate_limited", "Too many failed attempts for this client.", {
-      status: 429,
-      retryAfter: allowed.retryAfter,
-    });
-  }
+  requireAllowance(failures, client.clientId, "Too many failed attempts for this client.", "invalid_client");
   throw new OAuthError("invalid_client", "client_auth_failed", "Client authentication failed.");
 }
 

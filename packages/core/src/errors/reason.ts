@@ -20,7 +20,6 @@ export type Reason =
   | "client_metadata_invalid"
   | "redirect_uri_invalid"
   | "redirect_uri_not_registered"
-  | "registration_disabled"
   // authorization endpoint
   | "response_type_unsupported"
   | "pkce_missing"
@@ -92,7 +91,6 @@ export type Reason =
   | "not_permitted"
   // gateway
   | "host_unknown"
-  | "server_unknown"
   | "session_unknown"
   | "gateway_closing"
   | "upstream_server_unreachable";

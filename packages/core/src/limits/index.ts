@@ -1,2 +1,3 @@
+export { requireAllowance } from "./require-allowance.ts";
 export type { Limiter } from "./token-bucket.ts";
 export { createLimiter } from "./token-bucket.ts";

@@ -2,7 +2,7 @@ import type { AuditSink } from "../audit/index.ts";
 import { type ClientDirectory, parseRegistrationRequest, type RegistrationPolicy } from "../clients/index.ts";
 import { OAuthError } from "../errors/index.ts";
 import { jsonAnswer, readJson } from "../http/index.ts";
-import type { Limiter } from "../limits/index.ts";
+import { type Limiter, requireAllowance } from "../limits/index.ts";
 import type { Clock } from "../runtime/index.ts";
 
 /** `POST /register` (RFC 7591 §3): 201 with exactly what was registered. */
@@ -17,13 +17,7 @@ export function registerEndpoint(deps: {
   const time = () => new Date(deps.clock.now()).toISOString();
   return async (request, address) => {
     try {
-      const allowed = deps.limiter.take(address);
-      if (!allowed.ok) {
-        throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many registrations from this address.", {
-          status: 429,
-          retryAfter: allowed.retryAfter,
-        });
-      }
+      requireAllowance(deps.limiter, address, "Too many registrations from this address.");
       const metadata = parseRegistrationRequest(await readJson(request, deps.maxBody), deps.policy);
       const { clientId, clientSecret, issuedAt } = await deps.clients.register(metadata);
       deps.audit.write({ time: time(), action: "client.registered", client: clientId });

@@ -2,6 +2,7 @@ import type { ClientCredentials } from "../clients/index.ts";
 import { lookupHash } from "../crypto/index.ts";
 import { OAuthError } from "../errors/index.ts";
 import { IdentityProviderError, type MachineSession } from "../identity/identity-provider.ts";
+import { requireAllowance } from "../limits/index.ts";
 import type { TokenDeps } from "./deps.ts";
 
 /** Cognito bills and throttles each token: an answer is good for so long at most, ms. */
@@ -46,12 +47,13 @@ export function machineAuthentication(): MachineAuthentication {
         const text = "The client cannot be checked at the moment. Try again.";
         throw new OAuthError("temporarily_unavailable", "provider_unavailable", text);
       }
-      const allowed = deps.limits.failedClientAuth.take(clientId);
-      if (allowed.ok) throw failed();
-      throw new OAuthError("invalid_client", "rate_limited", "Too many failed attempts for this client.", {
-        status: 429,
-        retryAfter: allowed.retryAfter,
-      });
+      requireAllowance(
+        deps.limits.failedClientAuth,
+        clientId,
+        "Too many failed attempts for this client.",
+        "invalid_client",
+      );
+      throw failed();
     }
   };
 }

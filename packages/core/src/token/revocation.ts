@@ -3,6 +3,7 @@ import { OAuthError } from "../errors/index.ts";
 import { endGrant, parseHandleToken } from "../grants/index.ts";
 import { readForm } from "../http/index.ts";
 import { parseAccessToken, verifySignature } from "../keys/index.ts";
+import { requireAllowance } from "../limits/index.ts";
 import type { MachineAuthentication } from "./authenticate-machine.ts";
 import type { TokenDeps } from "./deps.ts";
 
@@ -22,13 +23,7 @@ export function revocationEndpoint(
   };
 
   const revoke = async (request: Request, address: string): Promise<Response> => {
-    const allowed = deps.limits.token.take(address);
-    if (!allowed.ok) {
-      throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many requests from this address.", {
-        status: 429,
-        retryAfter: allowed.retryAfter,
-      });
-    }
+    requireAllowance(deps.limits.token, address, "Too many requests from this address.");
     const form = await readForm(request, deps.config.maxBody);
     const credentials = clientCredentialsOf(request.headers, form);
     await authenticate(credentials);

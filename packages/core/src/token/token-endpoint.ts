@@ -1,6 +1,7 @@
 import { authenticateClient, clientCredentialsOf } from "../clients/index.ts";
 import { OAuthError } from "../errors/index.ts";
 import { jsonAnswer, type Parameters, readForm } from "../http/index.ts";
+import { requireAllowance } from "../limits/index.ts";
 import type { MachineAuthentication } from "./authenticate-machine.ts";
 import { authorizationCode } from "./authorization-code.ts";
 import { clientCredentials } from "./client-credentials.ts";
@@ -39,13 +40,7 @@ export function tokenEndpoint(
   return async (request, address) => {
     let form: Parameters | undefined;
     try {
-      const allowed = deps.limits.token.take(address);
-      if (!allowed.ok) {
-        throw new OAuthError("temporarily_unavailable", "rate_limited", "Too many token requests from this address.", {
-          status: 429,
-          retryAfter: allowed.retryAfter,
-        });
-      }
+      requireAllowance(deps.limits.token, address, "Too many token requests from this address.");
       form = await readForm(request, deps.config.maxBody);
       return jsonAnswer(200, await answer(request, form));
     } catch (error) {
