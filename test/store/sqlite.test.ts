@@ -257,6 +257,18 @@ test("node:sqlite is loaded with the first store, prints no warning, and an open
   expect(child.output("stderr")).toBe("");
 });
 
+test("regression: a process that waits for another to open the file does not end meanwhile", async () => {
+  const path = join(await temporaryFolder(), "store.db");
+  const reader = new DatabaseSync(path);
+  reader.exec("CREATE TABLE t (x); BEGIN; SELECT * FROM t");
+  const child = spawnSource(new URL("open-under-lock.ts", import.meta.url), [path]);
+  await child.waitForLine((line) => line === "waits");
+  reader.exec("ROLLBACK; DROP TABLE t");
+  reader.close();
+  expect(await child.exited, child.output("stderr")).toEqual({ code: 0, signal: null });
+  expect(child.output("stdout")).toContain("open\n");
+});
+
 test("of the warnings at loading node:sqlite, only the one about SQLite is held back", async () => {
   const path = join(await temporaryFolder(), "store.db");
   const child = spawnSource(new URL("open-and-leave.ts", import.meta.url), [path, "warn"]);

@@ -90,6 +90,8 @@ function makePrivateFile(path: string, logger: Logger): void {
 async function setWal(database: DatabaseSync, path: string, clock: Clock, patience: number): Promise<void> {
   const start = clock.monotonic();
   for (;;) {
+    // The clock's sleep keeps no process alive, and where a store is being opened there may be nothing else that does.
+    const alive = setInterval(() => {}, 60_000);
     try {
       const mode = database.prepare("PRAGMA journal_mode = WAL").all()[0]?.journal_mode;
       if (mode === "wal") return;
@@ -98,6 +100,8 @@ async function setWal(database: DatabaseSync, path: string, clock: Clock, patien
       // Two processes that turn a new file to WAL at once can meet a lock that SQLite's own timeout does not wait for.
       if (sqliteCode(error) !== "SQLITE_BUSY" || clock.monotonic() - start >= patience) throw error;
       await clock.sleep(retryDelay);
+    } finally {
+      clearInterval(alive);
     }
   }
 }
