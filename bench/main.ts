@@ -1,11 +1,16 @@
-// `npm run bench [-- verify|gateway]`: measurements beside named peers, each in one run.
+// `npm run bench [-- verify|gateway]`: measurements beside named peers, each in one run. `-- fuzz`: the long run of the
+// property tests.
+import { fuzzRedirects } from "./fuzz.ts";
 import { benchGateway } from "./gateway.ts";
 import { benchVerify } from "./verify.ts";
 
-const all = { verify: benchVerify, gateway: benchGateway };
+const measured = { verify: benchVerify, gateway: benchGateway };
+const all = { ...measured, fuzz: fuzzRedirects };
 const [name] = process.argv.slice(2);
 const chosen =
-  name === undefined ? Object.values(all) : Object.entries(all).flatMap(([key, run]) => (key === name ? [run] : []));
+  name === undefined
+    ? Object.values(measured)
+    : Object.entries(all).flatMap(([key, run]) => (key === name ? [run] : []));
 if (chosen.length === 0) {
   console.error(`no such benchmark: ${name}; there are ${Object.keys(all).join(", ")}`);
   process.exitCode = 1;

@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort, startEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { spawnSource } from "../support/source-condition.ts";
@@ -27,6 +29,18 @@ async function inspect(browser: ScriptedBrowser, server: string, args: readonly 
   return { code, stdout: child.output("stdout"), stderr: child.output("stderr") };
 }
 
+/**
+ * Writes the authorization server's metadata into what the Inspector keeps of its sign-ins. Its web client does so; its
+ * CLI reads them there for a revocation and sends none without them.
+ */
+async function keepMetadata(browser: ScriptedBrowser): Promise<void> {
+  const file = join(browser.env.HOME ?? "", ".mcp-inspector/storage/oauth.json");
+  const kept: { servers: Record<string, object> } = JSON.parse(await readFile(file, "utf8"));
+  const metadata = await fetch(`${env.url}/.well-known/oauth-authorization-server`);
+  Object.assign(kept.servers[`${env.url}/clock/mcp`] ?? {}, { serverMetadata: await metadata.json() });
+  await writeFile(file, JSON.stringify(kept));
+}
+
 const callNow = ["--method", "tools/call", "--tool-name", "now"];
 
 describe("the Inspector's CLI", () => {
@@ -40,6 +54,26 @@ describe("the Inspector's CLI", () => {
     const second = await inspect(browser, "clock", ["--stored-auth-only", ...callNow]);
     expect(second, second.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining('"epoch_ms"') });
     expect(await browser.done()).toHaveLength(1);
+  });
+
+  test("signs in again, and revokes what it had unless told not to", async () => {
+    const browser = await scriptedBrowser(env, "alice");
+    const from = env.audit.length;
+    const grants = () =>
+      env.audit.slice(from).flatMap(({ action, grant }) => (action === "token.issued" && grant ? [grant] : []));
+    const ended = () => env.audit.slice(from).filter(({ action }) => action === "grant.ended");
+    const signIn = async (...args: string[]) => {
+      const run = await inspect(browser, "clock", [...args, ...callNow]);
+      expect(run, run.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining('"epoch_ms"') });
+      await keepMetadata(browser);
+    };
+    await signIn();
+    await signIn("--relogin", "--no-revoke");
+    expect(ended()).toEqual([]);
+    await signIn("--relogin");
+    expect(new Set(grants()).size).toBe(3);
+    expect(ended()).toEqual([expect.objectContaining({ grant: grants()[1], reason: "grant_revoked" })]);
+    expect(await browser.done()).toHaveLength(3);
   });
 
   test("speaks the modern era and hands arguments through", async () => {

@@ -119,6 +119,9 @@ describe("appending an answer to a redirect", () => {
     ["https://a.example/cb?x=%2f+~", "https://a.example/cb?x=%2f+~&code=c"],
     ["https://a.example/cb?", "https://a.example/cb?code=c"],
     ["https://a.example/cb?x=1&", "https://a.example/cb?x=1&code=c"],
+    // A query that itself ends with a question mark made the parameter's name "?code".
+    ["https://a.example/cb??", "https://a.example/cb??&code=c"],
+    ["https://a.example/cb?x=?", "https://a.example/cb?x=?&code=c"],
     ["cursor://anysphere.cursor-mcp/oauth/callback", "cursor://anysphere.cursor-mcp/oauth/callback?code=c"],
     ["com.example.app:/cb", "com.example.app:/cb?code=c"],
   ])("%s keeps every byte", (uri, location) => {

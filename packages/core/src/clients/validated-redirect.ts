@@ -46,6 +46,7 @@ export function redirectHost(redirect: ValidatedRedirect): string {
 export function appendToRedirect(redirect: ValidatedRedirect, params: Readonly<Record<string, string>>): string {
   // %20 and not +, which is read by every decoder, also by an app's own for its scheme.
   const query = new URLSearchParams(params).toString().replaceAll("+", "%20");
-  const join = !redirect.includes("?") ? "?" : /[?&]$/.test(redirect) ? "" : "&";
+  // Only the first question mark begins the query: in `/cb??` the second is part of it.
+  const join = !redirect.includes("?") ? "?" : /^[^?]*\?$|&$/.test(redirect) ? "" : "&";
   return `${redirect}${join}${query}`;
 }
