@@ -1,7 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 // The packages are imported from source; child processes get the same condition from test/support/source-condition.ts.
-const conditions = ["sallyport-source", "node", "import", "module", "default"];
+// No others than Node's own: "module" is for bundlers, and "import" would count for what is required, too.
+const conditions = ["sallyport-source", "node"];
 
 export default defineConfig({
   resolve: { conditions },

@@ -2,8 +2,9 @@
 // the checkout's Node 24.
 import { fileURLToPath } from "node:url";
 import { launch, runChild } from "../packages/cli/bin/launch.js";
-import { setUpBrowser } from "./set-up-browser.js";
+
 import { setUpPackages } from "./set-up-packages.js";
+import { setUpPrograms } from "./set-up-programs.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const node = `${root}node_modules/node/bin/node`;
@@ -14,7 +15,7 @@ const onNode = (...rest) => runChild(node, ["--conditions=sallyport-source", ...
 const tasks = {
   start: () => launch(["dev", ...args]),
   test: async () => {
-    if (!setUpBrowser()) return 1;
+    if (!setUpPrograms()) return 1;
     return onNode(`${root}node_modules/vitest/vitest.mjs`, "run", ...args);
   },
   check: () => onNode(`${root}scripts/check.ts`, ...args),

@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { silentLogger, systemClock, systemRandom } from "../../packages/core/src/runtime/index.ts";
-import { memoryStore, openStore, type Store } from "../../packages/core/src/store/index.ts";
+import { createDynamoTable, memoryStore, openStore, type Store } from "../../packages/core/src/store/index.ts";
+import { startDynamo } from "../support/dynamo-server.ts";
+import { describeWithRedis, startRedis } from "../support/redis-server.ts";
 import { type SourceProcess, spawnSource } from "../support/source-condition.ts";
 import { type Order, parseAnswer, perform } from "./race-orders.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -17,9 +19,23 @@ interface Race {
   run(order: Pick<Order, "job" | "keys"> & Partial<Order>): Promise<boolean[][]>;
 }
 
-async function betweenProcesses(): Promise<Race> {
-  const url = `sqlite:${join(await temporaryFolder(), "store.db")}`;
-  // Nobody made the file yet: the contenders also race to make it.
+// Nobody made the file yet: the contenders also race to make it.
+const overSqlite = async (): Promise<Race> => betweenProcesses(`sqlite:${join(await temporaryFolder(), "store.db")}`);
+
+async function overRedis(): Promise<Race> {
+  const redis = await startRedis();
+  onTestFinished(() => redis.close());
+  return betweenProcesses(redis.url);
+}
+
+async function overDynamo(): Promise<Race> {
+  const dynamo = await startDynamo();
+  onTestFinished(() => dynamo.close());
+  await createDynamoTable(dynamo.url("race"), async () => {});
+  return betweenProcesses(dynamo.url("race"));
+}
+
+async function betweenProcesses(url: string): Promise<Race> {
   const children = Array.from({ length: contenders }, () => start(url));
   await Promise.all(children.map((child) => child.waitForLine((line) => line === "ready")));
   const store = await openStore(url, deps);
@@ -58,63 +74,68 @@ const winnersPerKey = (answers: boolean[][]): number[] =>
 
 const wins = (answers: boolean[][]): number => answers.flat().filter(Boolean).length;
 
-describe.each([
-  ["sqlite, from several processes", betweenProcesses],
-  ["memory", inOneProcess],
-])("races over %s", (_, prepare) => {
-  const keys = Array.from({ length: 40 }, (_, n) => `key ${n}`);
-  const ones = keys.map(() => 1);
+const kinds: readonly (readonly [string, typeof describe.skip, () => Promise<Race>])[] = [
+  ["sqlite, from several processes", describe, overSqlite],
+  ["redis, from several processes", describeWithRedis, overRedis],
+  ["dynamodb, from several processes", describe, overDynamo],
+  ["memory", describe, inOneProcess],
+];
 
-  test("take, put ifAbsent and swap: one contender wins each key", async () => {
-    const { store, run } = await prepare();
+for (const [name, suite, prepare] of kinds)
+  suite(`races over ${name}`, () => {
+    const keys = Array.from({ length: 40 }, (_, n) => `key ${n}`);
+    const ones = keys.map(() => 1);
 
-    const put = await run({ job: "putIfAbsent", keys });
-    expect(winnersPerKey(put)).toEqual(ones);
-    for (const [n, key] of keys.entries()) {
-      const winner = put.findIndex((won) => won[n]);
-      expect(await store.get(key)).toMatchObject({ value: String(winner) });
-    }
-    // Who lost left no hint: each contender's list is what it won.
-    for (let n = 0; n < contenders; n += 1) {
-      const won = keys.filter((_, key) => put[n]?.[key]);
-      expect((await store.list("user", String(n))).keys.toSorted()).toEqual(won.toSorted());
-    }
+    test("take, put ifAbsent and swap: one contender wins each key", async () => {
+      const { store, run } = await prepare();
 
-    const versions: string[] = [];
-    for (const key of keys) versions.push((await store.get(key))?.version ?? "");
-    const swapped = await run({ job: "swapOnce", keys, versions });
-    expect(winnersPerKey(swapped)).toEqual(ones);
-    for (const [n, key] of keys.entries()) {
-      const winner = swapped.findIndex((won) => won[n]);
-      expect(await store.get(key)).toMatchObject({ value: String(winner) });
-    }
+      const put = await run({ job: "putIfAbsent", keys });
+      expect(winnersPerKey(put)).toEqual(ones);
+      for (const [n, key] of keys.entries()) {
+        const winner = put.findIndex((won) => won[n]);
+        expect(await store.get(key)).toMatchObject({ value: String(winner) });
+      }
+      // Who lost left no hint: each contender's list is what it won.
+      for (let n = 0; n < contenders; n += 1) {
+        const won = keys.filter((_, key) => put[n]?.[key]);
+        expect((await store.list("user", String(n))).keys.toSorted()).toEqual(won.toSorted());
+      }
 
-    expect(winnersPerKey(await run({ job: "take", keys }))).toEqual(ones);
-    for (const key of keys) expect(await store.get(key)).toBeUndefined();
+      const versions: string[] = [];
+      for (const key of keys) versions.push((await store.get(key))?.version ?? "");
+      const swapped = await run({ job: "swapOnce", keys, versions });
+      expect(winnersPerKey(swapped)).toEqual(ones);
+      for (const [n, key] of keys.entries()) {
+        const winner = swapped.findIndex((won) => won[n]);
+        expect(await store.get(key)).toMatchObject({ value: String(winner) });
+      }
+
+      expect(winnersPerKey(await run({ job: "take", keys }))).toEqual(ones);
+      for (const key of keys) expect(await store.get(key)).toBeUndefined();
+    });
+
+    test("swap in a loop loses no update", async () => {
+      const { store, run } = await prepare();
+      await store.put("sum", "0", { ttl });
+      const answers = await run({ job: "increment", keys: Array.from({ length: 40 }, () => "sum") });
+      expect(wins(answers)).toBe(40 * contenders);
+      expect(await store.get("sum")).toMatchObject({ value: String(40 * contenders) });
+    });
+
+    test("count adds up exactly, and stops exactly at its limit", async () => {
+      const { store, run } = await prepare();
+      const each = Array.from({ length: 40 }, () => "counter");
+      expect(wins(await run({ job: "count", keys: each }))).toBe(40 * contenders);
+      expect(await store.count("counter", 0, { ttl })).toEqual({ allowed: true, value: 40 * contenders });
+
+      const limited = each.map(() => "limited");
+      expect(wins(await run({ job: "count", keys: limited, limit: 70 }))).toBe(70);
+      expect(await store.count("limited", 0, { ttl })).toEqual({ allowed: true, value: 70 });
+    });
   });
-
-  test("swap in a loop loses no update", async () => {
-    const { store, run } = await prepare();
-    await store.put("sum", "0", { ttl });
-    const answers = await run({ job: "increment", keys: Array.from({ length: 40 }, () => "sum") });
-    expect(wins(answers)).toBe(40 * contenders);
-    expect(await store.get("sum")).toMatchObject({ value: String(40 * contenders) });
-  });
-
-  test("count adds up exactly, and stops exactly at its limit", async () => {
-    const { store, run } = await prepare();
-    const each = Array.from({ length: 40 }, () => "counter");
-    expect(wins(await run({ job: "count", keys: each }))).toBe(40 * contenders);
-    expect(await store.count("counter", 0, { ttl })).toEqual({ allowed: true, value: 40 * contenders });
-
-    const limited = each.map(() => "limited");
-    expect(wins(await run({ job: "count", keys: limited, limit: 70 }))).toBe(70);
-    expect(await store.count("limited", 0, { ttl })).toEqual({ allowed: true, value: 70 });
-  });
-});
 
 test("processes that open and close new files at once all succeed, and find each other's writes", async () => {
-  const { run } = await betweenProcesses();
+  const { run } = await overSqlite();
   const folder = await temporaryFolder();
   const urls = Array.from({ length: 20 }, (_, n) => `sqlite:${join(folder, `${n}.db`)}`);
   expect(winnersPerKey(await run({ job: "open", keys: urls }))).toEqual(urls.map(() => 1));

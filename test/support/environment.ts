@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:net";
 import { type CognitoEmulator, type PoolConfig, startCognitoEmulator } from "@sallyport/cognito-emulator";
 import { gatewaySection } from "@sallyport/gateway";
 import {
@@ -14,11 +13,15 @@ import {
   type Store,
   systemRandom,
 } from "sallyport";
+import { gatewayRules } from "../../packages/cli/src/config/gateway-rules.ts";
 import { startDemoServers } from "../../packages/cli/src/demo/index.ts";
 import { demoPool, demoUsers } from "../../packages/cli/src/dev/demo-pool.ts";
 import { demoSettings } from "../../packages/cli/src/dev/demo-settings.ts";
 import { startServer } from "../../packages/cli/src/serve/start-server.ts";
+import { freePort } from "./free-port.ts";
 import { type TestClock, testClock } from "./test-clock.ts";
+
+export { freePort } from "./free-port.ts";
 
 type DemoSettings = ReturnType<typeof demoSettings>;
 
@@ -40,19 +43,6 @@ export interface TestEnvironment {
   readonly settings: DemoSettings;
   close(): Promise<void>;
 }
-
-/** A port that was free a moment ago. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() =>
-        typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port")),
-      );
-    });
-  });
 
 /**
  * @param options.store default `memory:`
@@ -102,7 +92,12 @@ export async function startEnvironment(
   const audit = memoryAudit(100_000);
   const log: string[] = [];
   const logger = createLogger({ level: "debug", write: (line) => log.push(line) });
-  const { config } = await loadConfig({ schema: combine([coreSection, gatewaySection]), env: {}, overrides: settings });
+  const { config } = await loadConfig({
+    schema: combine([coreSection, gatewaySection]),
+    rules: gatewayRules,
+    env: {},
+    overrides: settings,
+  });
   const store = options.wrapStore?.(await openStore(config.store, { clock, random: systemRandom, logger }));
   const server = await startServer(config, { clock, logger, audit, ...(store ? { store } : {}), ...options.runtime });
   return {

@@ -1,4 +1,5 @@
 /** Where state lives: the contract, the adapters, and the setting that chooses one. */
+export { createDynamoTable, enableDynamoTimeToLive } from "./dynamodb-table.ts";
 export { memoryStore } from "./memory.ts";
 export { openStore } from "./open.ts";
 export { sqliteStore } from "./sqlite.ts";

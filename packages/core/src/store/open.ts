@@ -1,13 +1,17 @@
 import type { Clock, Logger, Random } from "../runtime/index.ts";
+import { dynamodbStore } from "./dynamodb.ts";
 import { memoryStore } from "./memory.ts";
+import { redisStore } from "./redis.ts";
 import { sqliteStore } from "./sqlite.ts";
 import type { Store } from "./store.ts";
 
-const supported = 'supported are "memory:", "sqlite:./path" and "sqlite:/absolute/path"';
+const supported =
+  'supported are "memory:", "sqlite:./path", "sqlite:/absolute/path", "redis://host:6379" and "dynamodb://table?region=…"';
 
 /**
- * Opens the store that the setting `store` names: `memory:`, or `sqlite:` and the path of a file, relative to the
- * working directory and taken as it is, without options or percent-encoding.
+ * Opens the store that the setting `store` names: `memory:`; `sqlite:` and the path of a file, relative to the
+ * working directory and taken as it is, without options or percent-encoding; the URL of a Redis;
+ * or `dynamodb://table?region=…`.
  * @throws Error where the setting names no store; it repeats the scheme only, since a URL may hold a password.
  *   StoreUnavailable where the store cannot be opened
  */
@@ -20,6 +24,15 @@ export async function openStore(url: string, deps: { clock: Clock; random: Rando
       return memoryStore(deps);
     case "sqlite":
       return sqliteStore({ ...deps, path: sqlitePath(rest) });
+    case "redis":
+    case "rediss":
+    case "redis+sentinel":
+    case "rediss+sentinel":
+    case "redis+cluster":
+    case "rediss+cluster":
+      return redisStore({ ...deps, url });
+    case "dynamodb":
+      return dynamodbStore({ ...deps, url });
     default:
       throw new Error(`store: "${scheme}:" is not a kind of store; ${supported}`);
   }

@@ -19,6 +19,8 @@ export interface PutOptions {
   /** Lifetime in milliseconds from now; more than 0. */
   readonly ttl: number;
   readonly index?: IndexHints;
+  /** Answered only once a copy has it, where the backend makes copies after it has answered; for what must not be lost. */
+  readonly replicated?: boolean;
 }
 
 export interface Page {
@@ -52,6 +54,8 @@ export interface Store {
   ): Promise<{ readonly allowed: boolean; readonly value: number }>;
   /** Keys of unexpired entries written with this index hint. May lag: a help for people, nothing that decides access asks it. */
   list(index: IndexName, value: string, cursor?: string): Promise<Page>;
+  /** What makes this backend unfit to keep state, in words that name the mend; empty if nothing does. */
+  problems?(): Promise<readonly string[]>;
   /** Releases connections and timers. No operation after it. */
   close(): Promise<void>;
 }
