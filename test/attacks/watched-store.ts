@@ -1,7 +1,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import { type Store, StoreUnavailable } from "sallyport";
 
-export type StoreOperation = Exclude<keyof Store, "close">;
+export type StoreOperation = Exclude<keyof Store, "close" | "scan" | "problems">;
 
 /** A store that is watched, slowed down and broken from outside. */
 export interface WatchedStore extends Store {
@@ -60,6 +60,7 @@ export function watchStore(inner: Store): WatchedStore {
     delete: (key) => run("delete", key, () => inner.delete(key)),
     count: (key, by, options) => run("count", key, () => inner.count(key, by, options)),
     list: (index, value, cursor) => run("list", index, () => inner.list(index, value, cursor)),
+    scan: (cursor) => inner.scan(cursor),
     close: () => inner.close(),
   };
   return watched;

@@ -345,6 +345,23 @@ export function storeContract(adapter: StoreAdapter): void {
       });
     });
 
+    describe("scan", () => {
+      test("gives the key of every entry, whatever it is, and of nothing else", async () => {
+        const keys = Array.from({ length: 230 }, (_, n) => `grant:${n % 2 ? "é*[" : "a b"}${n}`);
+        for (const key of keys) await store.put(key, "1", { ttl, index: { user: "u" } });
+        await store.count("a counter", 1, { ttl });
+        await store.delete(keys[0] ?? "");
+        const found = new Set<string>();
+        let cursor: string | undefined;
+        do {
+          const page = await store.scan(cursor);
+          for (const key of page.keys) found.add(key);
+          cursor = page.cursor;
+        } while (cursor !== undefined);
+        expect([...found].sort()).toEqual(keys.slice(1).sort());
+      });
+    });
+
     describe("keys and values", () => {
       const odd = [
         "a:b/c?d=e&f#g",

@@ -197,6 +197,25 @@ export async function dynamodbStore(options: {
       return keys.length > pageSize && last !== undefined ? { keys: page, cursor: cursorAfter(last) } : { keys: page };
     },
 
+    async scan(cursor) {
+      const after = keyBefore(cursor);
+      const page = await ask(true, (abortSignal) =>
+        client.send(
+          new sdk.ScanCommand({
+            TableName,
+            FilterExpression: "begins_with(pk, :entries)",
+            ExpressionAttributeValues: { ":entries": { S: "e:" } },
+            ProjectionExpression: "pk",
+            ...(after === "" ? {} : { ExclusiveStartKey: startKey(after) }),
+          }),
+          { abortSignal },
+        ),
+      );
+      const keys = (page.Items ?? []).flatMap(({ pk }) => (pk?.S === undefined ? [] : [pk.S.slice("e:".length)]));
+      const { pk, sk } = page.LastEvaluatedKey ?? {};
+      return pk?.S === undefined ? { keys } : { keys, cursor: cursorAfter(JSON.stringify([pk.S, sk?.S])) };
+    },
+
     async problems() {
       try {
         const { Table } = await ask(true, (abortSignal) =>
@@ -244,6 +263,12 @@ export async function dynamodbStore(options: {
     const keys = (page.Items ?? []).flatMap(({ sk }) => (sk?.S === undefined ? [] : [sk.S]));
     return { keys, more: page.LastEvaluatedKey !== undefined };
   }
+}
+
+function startKey(cursor: string): Item {
+  const [pk, sk]: unknown[] = JSON.parse(cursor);
+  if (typeof pk !== "string" || typeof sk !== "string") throw new RangeError("store: the cursor is not one of a scan");
+  return { pk: { S: pk }, sk: { S: sk } };
 }
 
 const number = (value: number): AttributeValue => ({ N: String(value) });

@@ -137,6 +137,15 @@ export function memoryStore(options: { clock: Clock; random: Random; maxEntries?
       return keys.length > pageSize && last !== undefined ? { keys: page, cursor: cursorAfter(last) } : { keys: page };
     },
 
+    async scan(cursor) {
+      open();
+      const after = keyBefore(cursor);
+      const keys = [...entries.keys()].filter((key) => key > after).sort();
+      const page = keys.slice(0, pageSize);
+      const last = page.at(-1);
+      return keys.length > pageSize && last !== undefined ? { keys: page, cursor: cursorAfter(last) } : { keys: page };
+    },
+
     async close() {
       closed = true;
       entries.clear();

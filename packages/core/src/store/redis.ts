@@ -184,6 +184,19 @@ export async function redisStore(options: {
         : { keys: names };
     },
 
+    async scan(cursor) {
+      const [, at = "0", position = "0"] = /^(\d+) (\d+)$/.exec(keyBefore(cursor)) ?? [];
+      const nodes = client instanceof Object && "nodes" in client ? client.nodes("master") : [client];
+      const node = nodes[Number(at)];
+      if (!node) return { keys: [] };
+      const start = `${prefix}e:`;
+      // A pattern: what could be a wildcard in the prefix is not allowed there.
+      const [next, found] = await ask(() => node.scan(position, "MATCH", `${start}*`, "COUNT", 500));
+      const keys = found.map((key) => key.slice(start.length));
+      if (next !== "0") return { keys, cursor: cursorAfter(`${at} ${next}`) };
+      return Number(at) + 1 < nodes.length ? { keys, cursor: cursorAfter(`${Number(at) + 1} 0`) } : { keys };
+    },
+
     async problems() {
       // Managed servers refuse CONFIG; INFO tells the same.
       const info = await ask(() => client.info("memory"));

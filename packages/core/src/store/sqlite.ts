@@ -59,6 +59,7 @@ export async function sqliteStore(options: {
       expires_at = CASE WHEN expires_at > :now THEN expires_at ELSE :expiresAt END
     WHERE :limit IS NULL OR CASE WHEN expires_at > :now THEN value ELSE 0 END + :by <= :limit
     RETURNING value`);
+  const everyKey = database.prepare("SELECT key FROM entries WHERE key > :after ORDER BY key LIMIT :most");
   const counter = database.prepare("SELECT value FROM counters WHERE key = :key AND expires_at > :now");
 
   // all(), never get(): get() stops at the first row, and the commit that then follows may fail unnoticed.
@@ -159,6 +160,14 @@ export async function sqliteStore(options: {
       if (last === undefined) return { keys };
       if (keys.length < hints.length) run(dropStale, { ...page, last });
       return found.length > pageSize ? { keys, cursor: cursorAfter(last) } : { keys };
+    },
+
+    /** `SELECT … WHERE key > ? ORDER BY key LIMIT` */
+    async scan(cursor) {
+      const found = run(everyKey, { after: keyBefore(cursor), most: pageSize + 1 }).map((row) => text(row, "key"));
+      const keys = found.slice(0, pageSize);
+      const last = keys.at(-1);
+      return found.length > pageSize && last !== undefined ? { keys, cursor: cursorAfter(last) } : { keys };
     },
 
     async close() {

@@ -54,6 +54,11 @@ export interface Store {
   ): Promise<{ readonly allowed: boolean; readonly value: number }>;
   /** Keys of unexpired entries written with this index hint. May lag: a help for people, nothing that decides access asks it. */
   list(index: IndexName, value: string, cursor?: string): Promise<Page>;
+  /**
+   * Keys of all entries, for upkeep: a page of any size and the cursor of the next. May give a key twice, one that is over,
+   * or miss one that is written meanwhile.
+   */
+  scan(cursor?: string): Promise<Page>;
   /** What makes this backend unfit to keep state, in words that name the mend; empty if nothing does. */
   problems?(): Promise<readonly string[]>;
   /** Releases connections and timers. No operation after it. */

@@ -1,0 +1,19 @@
+import type { CoreConfig } from "../config/section.ts";
+import { deriveRootKeys, type RootKeys } from "../crypto/index.ts";
+import type { Clock } from "../runtime/index.ts";
+import { kmsDataKeys } from "./kms-data-keys.ts";
+
+/**
+ * The root keys of a configuration: from its secrets, and from AWS KMS for what wraps the keys of records where that is
+ * set. Records of before KMS was set still open by the root secrets.
+ * @throws RangeError if there is no root secret
+ */
+export async function openKeys(
+  config: Pick<CoreConfig, "secret" | "kms">,
+  deps: { readonly clock: Clock },
+): Promise<RootKeys> {
+  const keys = deriveRootKeys(config.secret);
+  if (config.kms === undefined) return keys;
+  const { keyId, region, endpoint } = config.kms;
+  return { ...keys, dataKeys: await kmsDataKeys({ keyId, region, endpoint, ...deps, fallback: keys.dataKeys }) };
+}
