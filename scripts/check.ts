@@ -12,6 +12,7 @@ const steps: readonly (readonly [string, readonly string[]])[] = [
     "settings reference",
     [process.execPath, "--conditions=sallyport-source", "scripts/generate-reference.ts", "--check"],
   ],
+  ["conformance page", [process.execPath, "scripts/generate-conformance.ts", "--check"]],
   ["build", [process.execPath, "--conditions=sallyport-source", "scripts/build.ts"]],
   ...["core", "emulator", "gateway", "cli"].map(
     (name) => [`package shape: ${name}`, [bin("publint"), "--strict", `packages/${name}`]] as const,

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Reason } from "sallyport";
+import type { Reason, SallyportRuntime } from "sallyport";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { createWalker, type Page, type Walker } from "../support/browser-walk.ts";
 import { demoUser, startEnvironment, type TestEnvironment } from "../support/environment.ts";
@@ -73,7 +73,10 @@ export interface Arena {
   afterCheckInterval(): void;
 }
 
-export type ArenaOptions = Omit<NonNullable<Parameters<typeof startEnvironment>[0]>, "store" | "wrapStore" | "runtime">;
+export type ArenaOptions = Omit<
+  NonNullable<Parameters<typeof startEnvironment>[0]>,
+  "store" | "wrapStore" | "runtime"
+> & { readonly network?: SallyportRuntime["network"] };
 
 /**
  * A suite that runs over every store which needs no server of its own.
@@ -111,7 +114,7 @@ async function startArena(url: string, options: ArenaOptions): Promise<Arena> {
   const env = await startEnvironment({
     ...options,
     store: url,
-    runtime: { fetch: cognito.fetch },
+    runtime: { fetch: cognito.fetch, ...(options.network ? { network: options.network } : {}) },
     wrapStore: (inner) => {
       watched = watchStore(inner);
       return watched;

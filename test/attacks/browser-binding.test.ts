@@ -147,9 +147,12 @@ onEachStore("attacks §1 browser binding", (arena) => {
     test("the attacker's own consent form, posted by the victim's browser: refused", async () => {
       const attacker = await openTab(arena());
       const victim = await openTab(arena());
-      for (const cookie of ["", cookieHeader(victim.walker)]) {
+      for (const [cookie, reason] of [
+        ["", "consent_cookie_missing"],
+        [cookieHeader(victim.walker), "consent_wrong_browser"],
+      ] as const) {
         const outcome = await answer(arena(), attacker, cookie);
-        expect(outcome).toMatchObject({ status: 403, location: undefined, reasons: ["consent_wrong_browser"] });
+        expect(outcome).toMatchObject({ status: 403, location: undefined, reasons: [reason] });
         expect(outcome.headers.getSetCookie()).toEqual([]);
       }
     });

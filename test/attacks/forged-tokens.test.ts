@@ -1,5 +1,5 @@
 import { createHmac, createPublicKey, generateKeyPairSync } from "node:crypto";
-import { deriveRootKeys, systemRandom } from "sallyport";
+import { deriveRootKeys, silentLogger, systemRandom } from "sallyport";
 import { expect, test } from "vitest";
 import { openKeyring } from "../../packages/core/src/keys/index.ts";
 import type { TokenAnswer } from "../support/oauth-client.ts";
@@ -12,7 +12,9 @@ type Json = Readonly<Record<string, unknown>>;
 async function signingKey({ env, store }: Arena) {
   const [secret] = env.settings.secret ?? [];
   const keys = deriveRootKeys([found(secret, "no root secret")]);
-  const keyring = await openKeyring({ store, keys, clock: env.clock, random: systemRandom });
+  const { clock } = env;
+  const passedIn = { store, keys, clock, random: systemRandom, logger: silentLogger };
+  const keyring = await openKeyring({ ...passedIn, checkInterval: 15_000 });
   return keyring.active();
 }
 

@@ -3,7 +3,7 @@ import { authorizeUrl, pkce, postToken, redeem, register } from "../support/oaut
 import { type Arena, expectRedirectedError, type Outcome, onEachStore } from "./arena.ts";
 import { rawRequest } from "./raw-request.ts";
 
-const limits = { register: 4, authorize: 4, token: 6, failedClientAuth: 3 };
+const limits = { register: 4, authorize: 4, consent: 5, token: 6, introspect: 7, failedClientAuth: 3 };
 const minute = 60_000;
 
 const registration = JSON.stringify({ redirect_uris: ["https://app.example/cb"], token_endpoint_auth_method: "none" });
@@ -11,24 +11,30 @@ const registration = JSON.stringify({ redirect_uris: ["https://app.example/cb"],
 onEachStore(
   "attacks §1 limits",
   (arena) => {
-    /** Sends until refused, each time as if from somewhere else, and answers how often it passed. */
+    /** Sends until refused, each time as if from somewhere else, and answers what came before. */
     const exhaust = async (send: (headers: Record<string, string>) => Promise<Outcome>) => {
       arena().env.clock.advance(minute);
-      for (let passed = 0; passed < 50; passed += 1) {
-        const outcome = await send({ "x-forwarded-for": `10.0.0.${passed}`, forwarded: `for=10.0.0.${passed}` });
-        if (outcome.status === 429) return { passed, outcome };
+      const before: Outcome[] = [];
+      for (let n = 0; n < 50; n += 1) {
+        const outcome = await send({ "x-forwarded-for": `10.0.0.${n}`, forwarded: `for=10.0.0.${n}` });
+        if (outcome.status === 429) return { before, outcome };
+        before.push(outcome);
       }
       throw new Error("never refused");
     };
 
+    const form = "application/x-www-form-urlencoded";
+
     const endpoints: readonly (readonly [
       what: string,
       limit: number,
+      answer: Partial<Outcome>,
       send: (arena: Arena, headers: Record<string, string>) => Promise<Outcome>,
     ])[] = [
       [
         "POST /register",
         limits.register,
+        { status: 201, reasons: [] },
         ({ env, outcome }, headers) =>
           outcome(() =>
             fetch(`${env.url}/register`, {
@@ -41,27 +47,90 @@ onEachStore(
       [
         "GET /authorize",
         limits.authorize,
+        { status: 400, error: "invalid_client", reasons: ["client_unknown"] },
         ({ env, outcome }, headers) =>
           outcome(() => fetch(`${env.url}/authorize?client_id=nobody`, { redirect: "manual", headers })),
       ],
       [
         "POST /token",
         limits.token,
+        { status: 400, error: "unsupported_grant_type", reasons: ["grant_type_unsupported"] },
         ({ env, outcome }, headers) => outcome(() => postToken(env.url, { grant_type: "x" }, headers)),
+      ],
+      [
+        "POST /revoke, which shares the limit of /token",
+        limits.token,
+        { status: 401, error: "invalid_client", reasons: ["client_unknown"] },
+        ({ env, outcome }, headers) =>
+          outcome(() =>
+            fetch(`${env.url}/revoke`, { method: "POST", body: new URLSearchParams({ client_id: "nobody" }), headers }),
+          ),
+      ],
+      [
+        "POST /consent",
+        limits.consent,
+        { status: 400, error: "invalid_request", reasons: ["consent_form_invalid"] },
+        ({ env, outcome }, headers) =>
+          outcome(() =>
+            fetch(`${env.url}/consent`, {
+              method: "POST",
+              redirect: "manual",
+              body: new URLSearchParams({ request: "x", decision: "approve" }),
+              headers: { origin: env.url, "content-type": form, ...headers },
+            }),
+          ),
+      ],
+      [
+        "POST /introspect",
+        limits.introspect,
+        { status: 401, error: "invalid_client", reasons: ["client_auth_failed"] },
+        ({ env, outcome }, headers) =>
+          outcome(() =>
+            fetch(`${env.url}/introspect`, {
+              method: "POST",
+              body: new URLSearchParams({ client_id: "nobody", client_secret: "x", token: "x" }),
+              headers,
+            }),
+          ),
       ],
     ];
 
-    test.each(endpoints)("%s: 429 past the limit and no sooner, forged addresses or not", async (_, limit, send) => {
+    test.each(endpoints)(
+      "%s: the right answer up to the limit, 429 past it, forged addresses or not",
+      async (_, limit, answer, send) => {
+        const { env } = arena();
+        const { before, outcome } = await exhaust((headers) => send(arena(), headers));
+        expect(before).toEqual(Array(limit).fill(expect.objectContaining(answer)));
+        expect(outcome).toMatchObject({ error: "temporarily_unavailable", location: undefined });
+        expect(outcome.reasons).toEqual(["rate_limited"]);
+        expect(outcome.headers.get("retry-after")).toMatch(/^[1-9]\d?$/);
+        env.clock.advance(Number(outcome.headers.get("retry-after")) * 1000);
+        expect(await send(arena(), {})).toMatchObject(answer);
+        expect((await send(arena(), {})).status).toBe(429);
+      },
+    );
+
+    test.each(["/authorize", "/consent"])("%s: a browser is told by a page", async (path) => {
       const { env } = arena();
-      const { passed, outcome } = await exhaust((headers) => send(arena(), headers));
-      expect(passed).toBe(limit);
-      expect(outcome).toMatchObject({ error: "temporarily_unavailable", location: undefined });
-      expect(outcome.reasons).toEqual(["rate_limited"]);
-      const wait = Number(outcome.headers.get("retry-after"));
-      expect(wait).toBeGreaterThanOrEqual(1);
-      expect(wait).toBeLessThanOrEqual(60);
-      env.clock.advance(wait * 1000);
-      expect((await send(arena(), {})).status).not.toBe(429);
+      env.clock.advance(minute);
+      const headers = { origin: env.url, accept: "text/html", "content-type": form };
+      const ask = () => fetch(`${env.url}${path}`, path === "/consent" ? { method: "POST", headers } : { headers });
+      let answer = await ask();
+      for (let n = 0; n < 9 && answer.status !== 429; n += 1) answer = await ask();
+      expect(answer.status).toBe(429);
+      expect(answer.headers.get("content-type")).toContain("text/html");
+      expect(Number(answer.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    });
+
+    test("one address cannot try client after client: failures of all of them count on it", async () => {
+      const { env, outcome } = arena();
+      env.clock.advance(minute);
+      const statuses: number[] = [];
+      for (let n = 0; n < limits.token + 2; n += 1) {
+        const answer = await outcome(() => redeem(env.url, { clientId: `guess-${n}`, redirectUri: "x" }, "x", pkce()));
+        statuses.push(answer.status);
+      }
+      expect(statuses).toEqual([...Array(limits.token).fill(401), 429, 429]);
     });
 
     test("failed client authentications: per client, and the right secret still passes", async () => {
@@ -102,7 +171,13 @@ onEachStore(
       expect(statuses.slice(limits.failedClientAuth)).toEqual(Array(limits.token - limits.failedClientAuth).fill(429));
     });
   },
-  { change: (settings) => ({ ...settings, limits }) },
+  {
+    change: (settings) => ({
+      ...settings,
+      limits,
+      resourceServers: { clock: { secretHashes: [`sha256:${"x".repeat(43)}`], resources: ["/clock/mcp"] } },
+    }),
+  },
 );
 
 onEachStore("attacks §3 bodies", (arena) => {

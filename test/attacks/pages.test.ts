@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { register } from "../support/oauth-client.ts";
+import { authorizeUrl, pkce, register } from "../support/oauth-client.ts";
 import { cookieHeader, expectRedirectedError, onEachStore } from "./arena.ts";
 import { answer, openTab, txCookies, visit } from "./consent-tab.ts";
 
@@ -60,6 +60,18 @@ onEachStore("attacks §1 browser binding and CSP, pages", (arena) => {
       const outcome = await authorize(await register(env.url), { [name]: html });
       expect(outcome.status).toBe(400);
       expect(outcome.body).not.toMatch(unsafe);
+    });
+
+    test.each([
+      ["text/html,application/xhtml+xml,*/*;q=0.8", "text/html"],
+      ["application/json", "application/json"],
+      ["application/json, text/html", "text/html"],
+      ["*/*", "text/html"],
+    ])("an unknown client that accepts %s is answered in %s, with the same error", async (accept, type) => {
+      const url = authorizeUrl(arena().env.url, { clientId: "nobody", redirectUri: "https://app.example/cb" }, pkce());
+      const outcome = await arena().outcome(() => fetch(url, { redirect: "manual", headers: { accept } }));
+      expect(outcome).toMatchObject({ status: 400, error: "invalid_client", reasons: ["client_unknown"] });
+      expect(outcome.headers.get("content-type")).toMatch(new RegExp(`^${type}\\b`));
     });
 
     test("the state comes back byte for byte, and adds no parameter", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createWalker } from "../support/browser-walk.ts";
 import { authorizeUrl, pkce, register } from "../support/oauth-client.ts";
-import { cookieHeader, onEachStore, type Session, sealedRequest } from "./arena.ts";
+import { type Arena, cookieHeader, onEachStore, type Session, sealedRequest } from "./arena.ts";
 import { rawRequest } from "./raw-request.ts";
 
 const evil = "evil.example";
@@ -267,3 +267,94 @@ onEachStore("attacks §1 proxy trust", (arena) => {
     });
   });
 });
+
+/** Behind a load balancer that runs on this machine and another one in front of it. */
+const behindProxies = { trustedProxies: ["127.0.0.1", "::1", "10.0.0.0/8"], limits: { authorize: 3 } };
+const limit = behindProxies.limits.authorize;
+const minute = 60_000;
+
+onEachStore(
+  "attacks §1 proxy trust: the address behind a trusted proxy",
+  (arena) => {
+    const full = (): Arena => {
+      arena().env.clock.advance(minute);
+      return arena();
+    };
+    /** How many of so many requests pass with this `X-Forwarded-For`. */
+    const passing = async (forwarded: string | ((n: number) => string), times = limit + 2): Promise<number> => {
+      let passed = 0;
+      for (let n = 0; n < times; n += 1) {
+        const headers = { "x-forwarded-for": typeof forwarded === "string" ? forwarded : forwarded(n) };
+        const { status } = await rawRequest(arena().env.url, { target: "/authorize?client_id=nobody", headers });
+        if (status !== 429) passed += 1;
+      }
+      return passed;
+    };
+
+    test("each client has its own limit, not the proxy one for all", async () => {
+      full();
+      expect(await passing("203.0.113.1")).toBe(limit);
+      expect(await passing("203.0.113.2")).toBe(limit);
+      expect(await passing("203.0.113.1, 10.0.0.9")).toBe(0);
+      expect(await passing("203.0.113.2:4711")).toBe(0);
+    });
+
+    test.each<[string, (n: number) => string]>([
+      ["prepends addresses", (n) => `198.51.100.${n}, 203.0.113.1`],
+      ["prepends a trusted proxy", (n) => `198.51.100.${n}, 10.0.0.${n}, 203.0.113.1`],
+      ["prepends rubbish", (n) => `"${n}, unknown, 203.0.113.1`],
+      ["changes its port", (n) => `203.0.113.1:${5000 + n}`],
+      ["changes the spelling", (n) => (n % 2 === 0 ? "203.0.113.1" : "::ffff:203.0.113.1")],
+    ])("a client that %s gains nothing", async (_what, forwarded) => {
+      full();
+      expect(await passing(forwarded, 3 * limit)).toBe(limit);
+    });
+
+    test("all addresses of an IPv6 household are one, another household is another", async () => {
+      full();
+      expect(await passing((n) => `2001:db8:1:2::${n}`, 3 * limit)).toBe(limit);
+      expect(await passing("[2001:db8:1:3::1]:443")).toBe(limit);
+    });
+
+    test("what names nobody counts on the proxy that passed it on", async () => {
+      full();
+      expect(await passing((n) => `unknown-${n}`, 3 * limit)).toBe(limit);
+    });
+
+    test("Forwarded is not read: a proxy that leaves it alone would let its clients write it", async () => {
+      full();
+      const statuses: number[] = [];
+      for (let n = 0; n <= limit; n += 1) {
+        const headers = { "x-forwarded-for": "203.0.113.1", forwarded: `for=198.51.100.${n}` };
+        statuses.push((await rawRequest(arena().env.url, { target: "/authorize", headers })).status);
+      }
+      expect(statuses).toEqual([...Array(limit).fill(400), 429]);
+    });
+
+    test.each(forwarding)("%s from a trusted proxy still changes no URL", async (_what, headers) => {
+      const { env } = arena();
+      for (const target of documents) {
+        const plain = await rawRequest(env.url, { target });
+        const bent = await rawRequest(env.url, { target, headers: { ...headers, "x-forwarded-for": "203.0.113.1" } });
+        expect(bent.body).toBe(plain.body);
+        expect(bent.body).not.toContain(evil);
+      }
+    });
+  },
+  { change: (settings) => ({ ...settings, ...behindProxies }) },
+);
+
+onEachStore(
+  "attacks §1 proxy trust: a stranger that passes for a proxy",
+  (arena) => {
+    test("moves no limit, whatever it writes", async () => {
+      const statuses: number[] = [];
+      for (let n = 0; n <= limit; n += 1) {
+        const headers = { "x-forwarded-for": `203.0.113.${n}, 10.0.0.1`, "x-real-ip": `203.0.113.${n}` };
+        statuses.push((await rawRequest(arena().env.url, { target: "/authorize", headers })).status);
+      }
+      expect(statuses).toEqual([...Array(limit).fill(400), 429]);
+    });
+  },
+  { change: (settings) => ({ ...settings, ...behindProxies, trustedProxies: ["10.0.0.0/8"] }) },
+);

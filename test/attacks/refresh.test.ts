@@ -124,11 +124,14 @@ onEachStore("attacks §1 tokens", (arena) => {
       expect(mine.tokens.scope).toBe("mcp/read mcp/write");
       const narrow = await renewed(arena(), mine, mine.tokens.refresh_token, { scope: "mcp/read" });
       expect(narrow.scope).toBe("mcp/read");
+      // Narrowed once, not for good (RFC 6749 §6).
+      const whole = await renewed(arena(), mine, narrow.refresh_token);
+      expect(whole.scope).toBe("mcp/read mcp/write");
       for (const scope of ["mcp/admin", "mcp/read mcp/admin", "no/such"]) {
-        const answer = await outcome(() => refresh(env.url, mine.client, narrow.refresh_token, { scope }));
+        const answer = await outcome(() => refresh(env.url, mine.client, whole.refresh_token, { scope }));
         expect(answer).toMatchObject({ status: 400, error: "invalid_scope", reasons: ["refresh_scope_widened"] });
       }
-      const wide = await renewed(arena(), mine, narrow.refresh_token, { scope: "mcp/write" });
+      const wide = await renewed(arena(), mine, whole.refresh_token, { scope: "mcp/write" });
       expect(wide.scope).toBe("mcp/read mcp/write");
       expect((await renewed(arena(), mine, wide.refresh_token)).scope).toBe("mcp/read mcp/write");
     });

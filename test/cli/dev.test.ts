@@ -159,7 +159,7 @@ required_scopes = ["own/use"]
     const command = startCommand([...args, "--config", file], { env });
     await ready(command);
     expect(command.output("stderr")).toContain(
-      "dev has its own base_url, [cognito]; what stands in the file is not used",
+      "dev has its own base_url, [cognito] (but for resource_server, claims and user_info); what stands in the file is not used",
     );
     const { users, servers } = await devJson(state);
     expect(servers).toEqual([{ name: "own", url: `${url}/own/mcp` }]);

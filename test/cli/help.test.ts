@@ -22,9 +22,14 @@ test.each([
     shows: ["--port", "8000", "--cognito-port", "9229", "--state", ".sallyport", "--ephemeral"],
   },
   { args: ["serve", "--help"], shows: ["--config", "--audit", "SALLYPORT_SECRET"] },
+  { args: ["secret", "--help"], shows: ["--stdin", "--json", "secret_hashes"] },
   { args: ["config", "--help"], shows: ["check", "show"] },
   { args: ["config", "check", "--help"], shows: ["--config"] },
   { args: ["config", "show", "--help"], shows: ["--config", "--json"] },
+  { args: ["grants", "--help"], shows: ["end"] },
+  { args: ["grants", "end", "--help"], shows: ["--all", "--user", "--client", "--config", "--audit"] },
+  { args: ["keys", "status", "--help"], shows: ["--config", "--json"] },
+  { args: ["keys", "rotate", "--help"], shows: ["--config", "--now", "--keep", "--audit", "keys.publish_before"] },
   { args: ["help", "dev"], shows: ["--ephemeral"] },
 ])("sallyport $args answers with status 0 in under a second", ({ args, shows }) => {
   // Other tests run beside this one: the best of a few runs tells what the command itself takes.

@@ -32,6 +32,11 @@ test("the reference of the settings is what the schema says", async () => {
   expect(await child.exited, child.output("stderr")).toEqual({ code: 0, signal: null });
 });
 
+test("the page on conformance names tests that exist, for every rule, and is current", async () => {
+  const child = spawnSource(`${root}scripts/generate-conformance.ts`, ["--check"], { cwd: root });
+  expect(await child.exited, child.output("stderr")).toEqual({ code: 0, signal: null });
+});
+
 test("the README's gateway file starts a gateway, without a warning", async () => {
   const text = codeUnder("README.md", "## The gateway", "toml");
   const loaded = await loadGatewayConfig({
@@ -61,12 +66,13 @@ test("every setting in an example is a setting", async () => {
     baseUrl: "http://localhost:8000",
     cognito: { userPoolId: "eu-central-1_AbCdEfGhI", clientId: "4example", clientSecret: null, domain: "my-app" },
   };
+  const servers = [{ name: "notes", url: "http://127.0.0.1:3001/mcp" }];
   const examples = markdownFiles()
     .filter((file) => !file.startsWith("packages/emulator/"))
     .flatMap((file) => codeBlocks(readFileSync(root + file, "utf8"), "toml").map((text) => ({ file, text })));
   expect(examples.length).toBeGreaterThan(1);
   for (const { file, text } of examples) {
-    const loading = loadGatewayConfig({ text, file, env: secrets, overrides: base });
+    const loading = loadGatewayConfig({ text, file, env: secrets, defaults: { servers }, overrides: base });
     expect(await loading.then(({ warnings }) => warnings), file).toEqual([]);
   }
 });

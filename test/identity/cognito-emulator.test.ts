@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type CognitoEmulator, startCognitoEmulator } from "@sallyport/cognito-emulator";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
+  type CognitoProviderOptions,
   cognitoProvider,
   type IdentityProvider,
   IdentityProviderError,
@@ -36,7 +37,11 @@ beforeEach(async () => {
       ],
       resourceServers: [{ identifier: "mcp", scopes: [{ name: "read" }, { name: "write" }, { name: "admin" }] }],
       groups: [{ name: "readers" }, { name: "writers" }],
+      identityProviders: [{ name: "Okta", identifiers: ["example.com"] }],
+      claimsToSuppress: ["custom:tenant"],
+      emitAcr: true,
       users: [
+        { username: "olga", password: "Sallyport-demo-1", identityProvider: "Okta" },
         {
           username: "ada",
           password: "Sallyport-demo-1",
@@ -49,7 +54,11 @@ beforeEach(async () => {
 });
 afterEach(() => cognito.close());
 
-const providerOf = (clientId: string, clientSecret: string | null = secret): IdentityProvider =>
+const providerOf = (
+  clientId: string,
+  clientSecret: string | null = secret,
+  more: Partial<CognitoProviderOptions> = {},
+): IdentityProvider =>
   cognitoProvider({
     userPoolId: cognito.userPoolId,
     clientId,
@@ -59,10 +68,14 @@ const providerOf = (clientId: string, clientSecret: string | null = secret): Ide
     fetch,
     clock,
     logger: silentLogger,
+    ...more,
   });
 
+/** The cookie of the browser that signed in last. */
+let lastCookie = "";
+
 /** What a browser does: follows the URL to the sign-in page, sends its form, and comes back with the callback's URL. */
-async function browserSignIn(provider: IdentityProvider): Promise<URL> {
+async function browserSignIn(provider: IdentityProvider, username = "ada"): Promise<URL> {
   const start = await provider.authorizationUrl({ redirectUri, state: "s", nonce: "n", codeChallenge });
   const authorize = await fetch(start, { redirect: "manual" });
   const page = await fetch(new URL(authorize.headers.get("location") ?? "", start));
@@ -73,13 +86,18 @@ async function browserSignIn(provider: IdentityProvider): Promise<URL> {
     method: "POST",
     redirect: "manual",
     headers: { cookie: cookie.join("; ") },
-    body: new URLSearchParams({ _csrf: csrf, username: "ada", password: "Sallyport-demo-1" }),
+    body: new URLSearchParams({ _csrf: csrf, username, password: "Sallyport-demo-1" }),
   });
+  lastCookie = back.headers.getSetCookie()[0]?.split(";")[0] ?? "";
   return new URL(back.headers.get("location") ?? "");
 }
 
-async function signIn(provider: IdentityProvider, change: { nonce?: string; codeVerifier?: string } = {}) {
-  const callbackUrl = await browserSignIn(provider);
+async function signIn(
+  provider: IdentityProvider,
+  change: { nonce?: string; codeVerifier?: string } = {},
+  username = "ada",
+) {
+  const callbackUrl = await browserSignIn(provider, username);
   const request = { callbackUrl, redirectUri, state: "s", nonce: "n", codeVerifier: verifier, ...change };
   return { request, session: await provider.exchangeCode(request) };
 }
@@ -204,6 +222,103 @@ test("throttling, a lost connection and an outage are unavailable, and pass", as
   expect((await failure(renew())).failure).toBe("unavailable");
   cognito.faults.clear();
   await expect(renew()).resolves.toBeDefined();
+});
+
+describe("options of the authorization request", () => {
+  test.each<[string, Partial<CognitoProviderOptions>]>([
+    ["identity_provider", { identityProvider: "Okta" }],
+    ["idp_identifier", { idpIdentifier: "example.com" }],
+  ])("%s leads to the other provider's users", async (_name, options) => {
+    const { session } = await signIn(providerOf("public", null, options), {}, "olga");
+    expect(session.identity).toMatchObject({ username: "Okta_olga", groups: [] });
+    expect(session.identity.claims.identities).toMatchObject([{ providerName: "Okta" }]);
+  });
+
+  test("acr_values are answered in a claim that has to be listed", async () => {
+    const options = { acrValues: ["urn:cognito:loa:1"], claims: ["acr", "given_name"] };
+    const { session } = await signIn(providerOf("public", null, options));
+    expect(session.identity.claims).toEqual({ acr: "urn:cognito:loa:1", given_name: "Ada" });
+  });
+
+  test("prompt=login asks for the password though the browser is signed in", async () => {
+    const provider = providerOf("public", null, { prompt: "login" });
+    const start = await provider.authorizationUrl({ redirectUri, state: "s", nonce: "n", codeChallenge });
+    const back = await browserSignIn(provider);
+    expect(back.searchParams.has("code")).toBe(true);
+    const again = await fetch(start, { redirect: "manual", headers: { cookie: lastCookie } });
+    expect(again.headers.get("location")).toContain("/login?");
+    start.searchParams.delete("prompt");
+    const silent = await fetch(start, { redirect: "manual", headers: { cookie: lastCookie } });
+    expect(silent.headers.get("location")).toContain("code=");
+  });
+
+  test("lang and the user's name reach the sign-in page", async () => {
+    const request = { redirectUri, state: "s", nonce: "n", codeChallenge, loginHint: "ada" };
+    const page = await fetch(await providerOf("public", null, { lang: "de" }).authorizationUrl(request));
+    const html = await page.text();
+    expect(html).toContain("in the language de");
+    expect(html).toContain('value="ada"');
+  });
+});
+
+describe("a resource that tokens are bound to", () => {
+  const resource = "https://mcp.example.com/mcp";
+  const bound = () => providerOf("public", null, { resource });
+
+  test("holds at sign-in and at renewal", async () => {
+    const { session } = await signIn(bound());
+    const sent = { refreshToken: session.refreshToken ?? "", sub: session.identity.sub };
+    await expect(bound().refresh(sent)).resolves.toBeDefined();
+    const other = providerOf("public", null, { resource: `${resource}/other` });
+    expect((await failure(other.refresh(sent))).failure).toBe("invalid_response");
+  });
+
+  test("a pool whose tier binds no tokens is found out", async () => {
+    const client = { id: "public", scopes: ["openid", "email", "profile"], callbackUrls: [redirectUri] };
+    const users = [{ username: "ada", password: "Sallyport-demo-1" }];
+    const pool = { id: "eu-central-1_Emulator1", clients: [client], users, resourceBinding: false };
+    const lite = await startCognitoEmulator({ port: 0, clock, pool });
+    await cognito.close();
+    cognito = lite;
+    expect((await failure(signIn(bound()))).failure).toBe("invalid_response");
+    await expect(signIn(providerOf("public", null))).resolves.toBeDefined();
+  });
+});
+
+describe("userInfo", () => {
+  const asking = (id = "public", clientSecret: string | null = null) =>
+    providerOf(id, clientSecret, { userInfo: true });
+
+  test("has what the ID token has not, at sign-in and as it is at each renewal", async () => {
+    expect((await signIn(providerOf("public", null))).session.identity.claims).toEqual({ given_name: "Ada" });
+    const { session } = await signIn(asking());
+    const attributes = { given_name: "Ada", "custom:tenant": "acme" };
+    expect(session.identity).toMatchObject({ email: "ada@example.com", emailVerified: true, claims: attributes });
+    const sent = { refreshToken: session.refreshToken ?? "", sub: session.identity.sub };
+    expect((await asking().refresh(sent)).identity.claims).toEqual(attributes);
+  });
+
+  test("an outage of it loses no rotated token", async () => {
+    const provider = asking("rotating", secret);
+    const { session } = await signIn(provider);
+    let refreshToken = session.refreshToken ?? "";
+    const keepRotated = async (rotated: string) => {
+      refreshToken = rotated;
+    };
+    const renew = () => provider.refresh({ refreshToken, sub: session.identity.sub, keepRotated });
+    cognito.faults.set({ path: "/oauth2/userInfo", status: 503, times: 1 });
+    expect((await failure(renew())).failure).toBe("unavailable");
+    expect(refreshToken).not.toBe(session.refreshToken);
+    await expect(renew()).resolves.toBeDefined();
+  });
+
+  test("whom it no longer knows is refused, though the tokens were still given", async () => {
+    const provider = asking();
+    const { session } = await signIn(provider);
+    cognito.faults.set({ path: "/oauth2/userInfo", status: 401, times: 1 });
+    const work = provider.refresh({ refreshToken: session.refreshToken ?? "", sub: session.identity.sub });
+    expect((await failure(work)).failure).toBe("refused");
+  });
 });
 
 test("the logout URL ends the browser's session at Cognito", async () => {

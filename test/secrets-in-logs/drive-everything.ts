@@ -1,6 +1,7 @@
 import { StoreUnavailable } from "sallyport";
 import { expect } from "vitest";
 import { createWalker, type Page, signIn, type Walker } from "../support/browser-walk.ts";
+import { clientKeys, goodClaims } from "../support/client-keys.ts";
 import { demoUser, type TestEnvironment } from "../support/environment.ts";
 import {
   authorizeUrl,
@@ -16,6 +17,12 @@ import {
 
 /** Something secret that is sent wherever there is room for it. */
 export const planted = "planted-0123456789abcdefghijklmnop";
+
+/** A machine's own keys. */
+export const robot = clientKeys();
+
+/** Who asks about tokens. */
+export const resourceServer = { id: "clock-server", secret: "resource-server-secret-0123456789abcdef" };
 
 /**
  * Goes through every flow, and through every way in which it fails.
@@ -35,6 +42,8 @@ export async function driveEverything(
   await refreshAndReuse(env, client);
   await tokenFailures(env, client, confidential);
   await machineCalls(env);
+  await remembered(env);
+  await afterIssue(env, client);
   await gatewayCalls(env, client);
   await storeFailures(env, client, failStore);
   await send(env, "/.well-known/oauth-authorization-server");
@@ -95,6 +104,35 @@ async function atCognito(env: TestEnvironment, client: TestClient): Promise<{ wa
   return { walker, login: await walker.submit(consent, { decision: "approve" }) };
 }
 
+/** A consent page, answered in a browser that has a page of its own open. */
+async function refusedElsewhere(env: TestEnvironment, client: TestClient, consent: Page): Promise<void> {
+  const other = createWalker();
+  await other.get(authorizeUrl(env.url, client, pkce()));
+  await other.submit(consent, { decision: "approve" });
+}
+
+/** Approvals that are remembered, asked for again, listed and forgotten; another account; signing out. */
+async function remembered(env: TestEnvironment): Promise<void> {
+  const redirectUri = "https://app.example/callback";
+  const client = { ...(await register(env.url, { redirect_uris: [redirectUri] })), redirectUri };
+  const atClient = (location: string) => location.startsWith(redirectUri);
+  const walker = createWalker();
+  const url = (params: Record<string, string> = {}) => authorizeUrl(env.url, client, pkce(), params);
+  await signIn(url(), demoUser(env, "alice"), { walker });
+  expect((await walker.get(url(), atClient)).location).toBeDefined();
+  const { username, password } = demoUser(env, "bob");
+  const other = await walker.submit(await walker.get(url({ prompt: "login" })), { username, password });
+  expect(other.body).toContain("decision");
+  await walker.submit(other, { decision: "approve", another_account: "1" });
+  const list = await walker.get(`${env.url}/consent`);
+  await createWalker().submit(list, { forget: "all" });
+  await walker.submit(list, { forget: planted });
+  await walker.submit(list, { forget: "all" });
+  await walker.submit(list, { forget: "all", remembered: `${planted}.${planted}` });
+  await walker.get(`${env.url}/logout?logout_uri=https://${planted}.example`);
+  await walker.submit(await walker.get(`${env.url}/logout`), {});
+}
+
 const alicesForm = (env: TestEnvironment) => {
   const { username, password } = demoUser(env, "alice");
   return { username, password };
@@ -113,6 +151,7 @@ async function browserFailures(env: TestEnvironment, client: TestClient): Promis
 
   const consent = await walker.get(authorizeUrl(env.url, client, pkce()));
   await createWalker().submit(consent, { decision: "approve" });
+  await refusedElsewhere(env, client, consent);
   await walker.submit(consent, { decision: "neither" });
   await walker.submit(consent, { decision: "approve", request: `${planted}.${planted}` });
   await walker.submit(consent, { decision: "deny" }, atClient);
@@ -199,6 +238,11 @@ async function tokenFailures(env: TestEnvironment, client: TestClient, confident
   await send(env, `/token?refresh_token=${tokens.refresh_token}`);
   await send(env, "/token", { method: "POST", body: `code=${good}&code=${good}&grant_type=authorization_code` });
   await send(env, "/register", { method: "POST", body: `{"client_secret":"${planted}"` });
+  await send(env, "/register", {
+    method: "POST",
+    body: "{}",
+    headers: { "content-type": "application/json", authorization: `Bearer ${planted}` },
+  });
   for (const uri of [`https://user:${planted}@app.example/`, `https://app.example/#${planted}`]) {
     await send(env, "/register", {
       method: "POST",
@@ -220,6 +264,12 @@ async function machineCalls(env: TestEnvironment): Promise<void> {
   env.cognito.faults.set({ path: "/oauth2/token", status: 429, body: planted });
   await postToken(env.url, { ...body, client_secret: `${clientSecret}-wrong` });
   env.cognito.faults.clear();
+  const claims = () => goodClaims("robot", env.url, env.clock.now());
+  const assertion = robot.assertion(claims());
+  expect((await postToken(env.url, { ...form, ...assertion })).status).toBe(200);
+  await postToken(env.url, { ...form, ...assertion });
+  await postToken(env.url, { ...form, ...robot.assertion({ ...claims(), aud: planted, jti: planted }) });
+  await postToken(env.url, { ...form, ...robot.assertion(claims()), client_secret: planted });
   // Cognito's own token, offered to the gateway as it is.
   const own = await fetch(env.cognito.tokenUrl, {
     method: "POST",
@@ -227,6 +277,23 @@ async function machineCalls(env: TestEnvironment): Promise<void> {
     headers: basic(clientId, clientSecret),
   });
   await call(env, "/clock/mcp", (await tokenAnswer(own)).access_token);
+}
+
+async function afterIssue(env: TestEnvironment, client: TestClient): Promise<void> {
+  const { tokens } = await fullSignIn(env, client, "clock");
+  const post = (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
+    send(env, path, { method: "POST", body: new URLSearchParams(form), headers });
+  const server = basic(resourceServer.id, resourceServer.secret);
+  const active = await post("/introspect", { token: tokens.access_token }, server);
+  expect(await active.json()).toMatchObject({ active: true });
+  for (const token of [tokens.refresh_token, planted, `${tokens.access_token}x`]) {
+    expect(await (await post("/introspect", { token }, server)).json()).toEqual({ active: false });
+  }
+  await post("/introspect", { token: tokens.access_token }, basic(resourceServer.id, `${planted}-wrong`));
+  const other = await register(env.url);
+  await post("/revoke", { token: tokens.refresh_token, client_id: other.clientId });
+  await post("/revoke", { token: planted, client_id: client.clientId });
+  expect((await post("/revoke", { token: tokens.access_token, client_id: client.clientId })).status).toBe(200);
 }
 
 async function gatewayCalls(env: TestEnvironment, client: TestClient): Promise<void> {

@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
 import { type Random, type Store, systemRandom } from "sallyport";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { secretHash } from "../../packages/core/src/clients/secret-hash.ts";
 import { freePort, startEnvironment, type TestEnvironment } from "../support/environment.ts";
-import { driveEverything, planted } from "./drive-everything.ts";
+import { driveEverything, planted, resourceServer, robot } from "./drive-everything.ts";
 import { type Exchange, recordingFetch } from "./recorded-exchanges.ts";
 import { collectSecrets, findLeaks, type Output, outputsOf, type Secrets } from "./secrets.ts";
 
@@ -97,6 +98,10 @@ beforeAll(async () => {
         { name: "listener", url: listener.url, requiredScopes: ["mcp/read"] },
         { name: "gone", url: nobody, requiredScopes: ["mcp/read"] },
       ],
+      machines: { ...settings.machines, robot: { scopes: ["mcp/read"], jwks: { keys: [robot.jwk] } } },
+      resourceServers: {
+        [resourceServer.id]: { secretHashes: [secretHash(resourceServer.secret)], resources: ["/clock/mcp"] },
+      },
     }),
   });
   await driveEverything(env, (failure) => {
@@ -110,6 +115,7 @@ beforeAll(async () => {
   const { clientSecret } = env.settings.cognito;
   if (clientSecret) secrets.set(clientSecret, "client secret");
   secrets.set(env.machine.clientSecret, "client secret");
+  secrets.set(resourceServer.secret, "client secret");
   secrets.set(planted, "planted");
 });
 afterAll(async () => {
@@ -133,11 +139,14 @@ describe("no token, code, secret, cookie or verifier leaves its place", () => {
         "access token",
         "refresh token",
         "authorization code",
+        "client assertion",
         "client secret",
         "PKCE verifier",
         "page cookie",
         "transaction cookie",
+        "user cookie",
         "sealed form",
+        "sealed list",
         "state of the client",
         "state for Cognito",
         "nonce for Cognito",
@@ -157,6 +166,9 @@ describe("no token, code, secret, cookie or verifier leaves its place", () => {
       "consent_form_invalid",
       "consent_form_used",
       "consent_wrong_browser",
+      "consent_cookie_missing",
+      "consent_other_user",
+      "logout_target_not_allowed",
       "transaction_cookie_missing",
       "transaction_unknown",
       "provider_denied",
@@ -164,6 +176,8 @@ describe("no token, code, secret, cookie or verifier leaves its place", () => {
       "provider_unavailable",
       "provider_misconfigured",
       "client_auth_failed",
+      "client_assertion_invalid",
+      "client_assertion_replayed",
       "upstream_server_unreachable",
     ]) {
       expect(reasons, reason).toContain(reason);

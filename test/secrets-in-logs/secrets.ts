@@ -6,10 +6,13 @@ export type SecretKind =
   | "refresh token"
   | "authorization code"
   | "client secret"
+  | "client assertion"
   | "PKCE verifier"
   | "page cookie"
   | "transaction cookie"
+  | "user cookie"
   | "sealed form"
+  | "sealed list"
   | "state of the client"
   | "state for Cognito"
   | "nonce for Cognito"
@@ -31,11 +34,13 @@ const places: Partial<Record<SecretKind, readonly string[]>> = {
   "refresh token": ["POST /token 200 body"],
   "authorization code": ["GET /auth/callback 302 location"],
   "client secret": ["POST /register 201 body"],
-  "page cookie": ["GET /authorize 200 set-cookie"],
-  "transaction cookie": ["POST /consent 302 set-cookie"],
-  "sealed form": ["GET /authorize 200 body"],
-  "state for Cognito": ["POST /consent 302 location"],
-  "nonce for Cognito": ["POST /consent 302 location"],
+  "page cookie": ["GET /authorize 200 set-cookie", "GET /auth/callback 200 set-cookie"],
+  "transaction cookie": ["POST /consent 302 set-cookie", "GET /authorize 302 set-cookie"],
+  "user cookie": ["GET /auth/callback 302 set-cookie"],
+  "sealed form": ["GET /authorize 200 body", "GET /auth/callback 200 body", "POST /consent 400 body"],
+  "sealed list": ["GET /consent 200 body"],
+  "state for Cognito": ["POST /consent 302 location", "GET /authorize 302 location"],
+  "nonce for Cognito": ["POST /consent 302 location", "GET /authorize 302 location"],
   "state of the client": ["GET /auth/callback 302 location", "POST /consent 302 location"],
 };
 
@@ -68,7 +73,7 @@ function addRequest(exchange: Exchange, ours: boolean, add: Add): void {
     add("state for Cognito", url.searchParams.get("state"));
   }
   if (url.pathname === "/authorize") add("state of the client", url.searchParams.get("state"));
-  if (url.pathname === "/oauth2/authorize") {
+  if (url.pathname === "/oauth2/authorize" || (!ours && url.pathname === "/logout")) {
     add("state for Cognito", url.searchParams.get("state"));
     add("nonce for Cognito", url.searchParams.get("nonce"));
   }
@@ -77,14 +82,18 @@ function addRequest(exchange: Exchange, ours: boolean, add: Add): void {
   add(ours ? "refresh token" : "Cognito token", form.get("refresh_token"));
   add("PKCE verifier", form.get("code_verifier"));
   add("client secret", form.get("client_secret"));
+  add("client assertion", form.get("client_assertion"));
   add("password", form.get("password"));
   add("sealed form", form.get("request"));
+  add("sealed list", form.get("remembered"));
 }
+
+const ownCookie = (line: string): SecretKind =>
+  line.includes("-page-") ? "page cookie" : line.includes("-user-") ? "user cookie" : "transaction cookie";
 
 function addResponse({ url, method, headers, body }: Exchange, ours: boolean, add: Add): void {
   for (const line of headers.getSetCookie()) {
-    const kind = ours ? (line.includes("-page-") ? "page cookie" : "transaction cookie") : "Cognito cookie";
-    add(kind, line.split(";")[0]?.split("=").slice(1).join("="));
+    add(ours ? ownCookie(line) : "Cognito cookie", line.split(";")[0]?.split("=").slice(1).join("="));
   }
   const location = headers.get("location");
   if (location !== null) {
@@ -92,7 +101,7 @@ function addResponse({ url, method, headers, body }: Exchange, ours: boolean, ad
     add(ours ? "authorization code" : "Cognito code", query.get("code"));
   }
   for (const [, name, value] of body.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)) {
-    add(name === "request" ? "sealed form" : "Cognito form field", value);
+    add(name === "request" ? "sealed form" : name === "remembered" ? "sealed list" : "Cognito form field", value);
   }
   if (method !== "POST" || !headers.get("content-type")?.startsWith("application/json")) return;
   const answer: unknown = JSON.parse(body);

@@ -116,15 +116,6 @@ test("a hint lives as long as the record after a swap, through the sweep", async
   expect(await store.list("user", "u")).toEqual({ keys: ["a"] });
 });
 
-test("a refused write leaves no row of its hints", async () => {
-  const path = join(await temporaryFolder(), "store.db");
-  const store = await opened({ ...deps, path });
-  await store.put("a", "1", { ttl });
-  expect(await store.put("a", "2", { ttl, ifAbsent: true, index: { user: "u" } })).toBe(false);
-  expect(await store.swap("a", "wrong", "2", { ttl, index: { user: "u" } })).toBe(false);
-  expect(raw(path).prepare("SELECT * FROM hints").all()).toEqual([]);
-});
-
 test("the sweep goes on after it failed once, and stops at close", async () => {
   const path = join(await temporaryFolder(), "store.db");
   const clock = manualClock();
@@ -142,16 +133,6 @@ test("the sweep goes on after it failed once, and stops at close", async () => {
   await store.close();
   await clock.advance(75_000);
   expect(warnings).toHaveLength(1);
-});
-
-test("list removes the hints of records that are gone, and no others", async () => {
-  const path = join(await temporaryFolder(), "store.db");
-  const store = await opened({ ...deps, path });
-  for (const key of ["gone", "stands"]) await store.put(key, "1", { ttl, index: { user: "u", client: "c" } });
-  await store.delete("gone");
-  await store.list("user", "u");
-  const hints = raw(path).prepare("SELECT name, key FROM hints ORDER BY name, key").all();
-  expect(hints.map(({ name, key }) => `${name} ${key}`)).toEqual(["client gone", "client stands", "user stands"]);
 });
 
 test("a lock held by another process is StoreUnavailable, names the code and no value, and changes nothing", async () => {
@@ -176,18 +157,6 @@ test("a lock held by another process is StoreUnavailable, names the code and no 
   expect(await store.get("key-2")).toBeUndefined();
   expect(await store.put("key-2", "value-2", { ttl, index: { user: "user-2" } })).toBe(true);
   expect(await store.list("user", "user-2")).toEqual({ keys: ["key-2"] });
-});
-
-test("a failure between the hint and its record leaves neither, and the store works on", async () => {
-  const path = join(await temporaryFolder(), "store.db");
-  const store = await opened({ ...deps, path });
-  const other = raw(path);
-  other.exec("CREATE TRIGGER failing BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'no'); END");
-  await expect(store.put("a", "1", { ttl, index: { user: "u" } })).rejects.toThrow(StoreUnavailable);
-  expect(other.prepare("SELECT * FROM hints").all()).toEqual([]);
-  other.exec("DROP TRIGGER failing");
-  expect(await store.put("a", "1", { ttl, index: { user: "u" } })).toBe(true);
-  expect(await store.list("user", "u")).toEqual({ keys: ["a"] });
 });
 
 test("two stores of one process on one file see each other's writes, also after one is closed", async () => {
@@ -222,9 +191,93 @@ test("a file of a newer schema is refused and left as it is", async () => {
   const path = join(await temporaryFolder(), "store.db");
   await (await sqliteStore({ ...deps, path })).close();
   const file = raw(path);
-  file.exec("UPDATE meta SET value = 2 WHERE name = 'schema_version'");
-  await expect(sqliteStore({ ...deps, path })).rejects.toThrow(/newer Sallyport \(schema 2; this one knows up to 1\)/);
+  file.exec("UPDATE meta SET value = 3 WHERE name = 'schema_version'");
+  await expect(sqliteStore({ ...deps, path })).rejects.toThrow(/newer Sallyport \(schema 3; this one knows up to 2\)/);
+  expect(file.prepare("SELECT value FROM meta").get()).toEqual({ value: 3 });
+});
+
+/** A file as the first schema had it, with an entry for each of the keys, and a counter. */
+function fileOfSchema1(path: string, keys: readonly string[]): DatabaseSync {
+  const file = raw(path);
+  file.exec(`
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE entries (
+      key TEXT PRIMARY KEY, value TEXT NOT NULL, version TEXT NOT NULL, expires_at INTEGER NOT NULL,
+      user TEXT, client TEXT
+    ) STRICT;
+    CREATE INDEX entries_by_expiry ON entries (expires_at);
+    CREATE TABLE hints (
+      name TEXT NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, expires_at INTEGER NOT NULL,
+      PRIMARY KEY (name, value, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX hints_by_expiry ON hints (expires_at);
+    CREATE TABLE counters (key TEXT PRIMARY KEY, value INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+    CREATE INDEX counters_by_expiry ON counters (expires_at);
+    INSERT INTO meta (name, value) VALUES ('schema_version', 1)`);
+  const expiresAt = systemClock.now() + ttl;
+  for (const key of keys) {
+    file.prepare("INSERT INTO entries VALUES (?, 'sealed', 'v1', ?, 'u', 'c')").run(key, expiresAt);
+    for (const [name, value] of Object.entries({ user: "u", client: "c" })) {
+      file.prepare("INSERT INTO hints VALUES (?, ?, ?, ?)").run(name, value, key, expiresAt);
+    }
+  }
+  file.prepare("INSERT INTO counters VALUES ('n', 3, ?)").run(expiresAt);
+  return file;
+}
+
+test("a file of the first schema is brought up to date on opening, with all that it holds", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "store.db");
+  const file = fileOfSchema1(path, ["a", "b"]);
+  // Two processes may open it at once.
+  const [store] = await Promise.all([opened({ ...deps, path }), opened({ ...deps, path })]);
+  expect(await store.get("a")).toMatchObject({ value: "sealed", version: "v1" });
+  expect(await store.list("user", "u")).toEqual({ keys: ["a", "b"] });
+  expect(await store.list("client", "c")).toEqual({ keys: ["a", "b"] });
+  expect(await store.swap("b", "v1", "changed", { ttl, index: { client: "c" } })).toBe(true);
+  expect(await store.list("user", "u")).toEqual({ keys: ["a"] });
+  expect(await store.count("n", 1, { ttl })).toEqual({ allowed: true, value: 4 });
+
+  await (await sqliteStore({ ...deps, path: join(folder, "new.db") })).close();
+  const schemaOf = (database: DatabaseSync) =>
+    database
+      .prepare("SELECT name, sql FROM sqlite_schema ORDER BY name")
+      .all()
+      .map(({ name, sql }) => `${name} ${String(sql).replaceAll(/\s+/g, " ")}`);
+  expect(schemaOf(file)).toEqual(schemaOf(raw(join(folder, "new.db"))));
   expect(file.prepare("SELECT value FROM meta").get()).toEqual({ value: 2 });
+});
+
+test("every statement finds its rows by an index, whatever the number of rows", async () => {
+  const path = join(await temporaryFolder(), "store.db");
+  const statements: string[] = [];
+  const prepare = DatabaseSync.prototype.prepare;
+  DatabaseSync.prototype.prepare = function (sql: string) {
+    statements.push(sql);
+    return Reflect.apply(prepare, this, [sql]);
+  };
+  onTestFinished(() => {
+    DatabaseSync.prototype.prepare = prepare;
+  });
+  await opened({ ...deps, path });
+  DatabaseSync.prototype.prepare = prepare;
+
+  const file = raw(path);
+  const concerned = statements.filter((sql) => /\b(entries|counters)\b/.test(sql));
+  expect(concerned.length).toBeGreaterThan(8);
+  for (const sql of concerned) {
+    const steps = file
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map(({ detail }) => String(detail));
+    const searched = steps.filter((step) => /^SEARCH \w+ USING .*(INDEX|INTEGER PRIMARY KEY)/.test(step));
+    // A new row is looked up by its primary key, of which the plan says nothing.
+    if (!/^\s*INSERT/.test(sql)) expect(searched, sql).not.toEqual([]);
+    expect(
+      steps.filter((step) => !searched.includes(step) && !/^(LIST SUBQUERY|SCAN CONSTANT ROW)/.test(step)),
+      sql,
+    ).toEqual([]);
+  }
 });
 
 test("a database of another program is refused and left as it is", async () => {

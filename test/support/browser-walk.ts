@@ -24,8 +24,9 @@ const plain = (text: string): string =>
     .replaceAll("&gt;", ">")
     .replaceAll("&amp;", "&");
 
-export function createWalker(): Walker {
-  const jar = new Map<string, string>();
+/** @param cookies what it begins with, as in {@link Walker.cookies} */
+export function createWalker(cookies: Iterable<readonly [string, string]> = []): Walker {
+  const jar = new Map<string, string>(cookies);
 
   const keep = (url: URL, headers: Headers): void => {
     for (const line of headers.getSetCookie()) {

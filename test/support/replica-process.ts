@@ -1,10 +1,25 @@
 // A gateway in a process of its own. The first line on stdin is what to run, each further line one order; it ends in an
 // orderly way when stdin closes.
+import { flushCompileCache } from "node:module";
 import { createInterface } from "node:readline";
 import { gatewaySection } from "@sallyport/gateway";
-import { combine, coreSection, createLogger, loadConfig } from "sallyport";
+import {
+  combine,
+  coreSection,
+  createLogger,
+  createSallyport,
+  keyManagement,
+  loadConfig,
+  noAudit,
+  openKeys,
+  openStore,
+  rotationPolicy,
+  systemRandom,
+} from "sallyport";
+import { serverResources } from "../../packages/cli/src/serve/server-resources.ts";
 import { startServer } from "../../packages/cli/src/serve/start-server.ts";
-import { parseReplicaOrder, parseReplicaStart } from "./replica-orders.ts";
+import { crashStore } from "./crash-store.ts";
+import { answerLine, parseReplicaOrder, parseReplicaStart, type ReplicaOrder } from "./replica-orders.ts";
 import { testClock } from "./test-clock.ts";
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -16,15 +31,36 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-const { settings, clockOffset } = parseReplicaStart((await next()) ?? "");
+const { settings, clockOffset, crash } = parseReplicaStart((await next()) ?? "");
 const clock = testClock();
 clock.advance(clockOffset);
 const logger = createLogger({ level: "debug", clock, write: (line) => process.stderr.write(`${line}\n`) });
 const { config } = await loadConfig({ schema: combine([coreSection, gatewaySection]), env: {}, overrides: settings });
-const server = await startServer(config, { clock, logger });
+const passedIn = { clock, random: systemRandom, logger };
+const store = crashStore(await openStore(config.store, passedIn), crash);
+const server = await startServer(config, { clock, logger, store });
+
+const resources = [...config.resources, ...serverResources(config)];
+
+async function carryOut(order: ReplicaOrder): Promise<readonly string[]> {
+  if ("advance" in order) clock.advance(order.advance);
+  else if ("watch" in order) store.watch(order.watch ?? undefined);
+  else if ("tell" in order) return store.noted();
+  else if ("rotate" in order) {
+    const keys = await openKeys(config, { clock });
+    const policy = rotationPolicy({ ...config, resources });
+    await keyManagement({ ...passedIn, store, keys, policy, audit: noAudit }).rotate(order.rotate);
+  } else {
+    const auth = await createSallyport({ ...config, resources }, { ...passedIn, store });
+    await auth.endGrants({ user: order.endGrantsOf });
+  }
+  return [];
+}
+
 say(`ready ${server.port}`);
+// Whoever is killed writes no cache at its end, and the next one shall start as quickly as may be.
+flushCompileCache();
 for (let line = await next(); line !== undefined; line = await next()) {
-  clock.advance(parseReplicaOrder(line).advance);
-  say("advanced");
+  say(answerLine(await carryOut(parseReplicaOrder(line))));
 }
 await server.close();

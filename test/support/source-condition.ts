@@ -55,6 +55,7 @@ process.on("exit", () => {
  * @param args the arguments after the file, each as it is: no shell
  * @param options.env added to this process's environment; undefined removes a name
  * @param options.nodeArgs further arguments for Node itself
+ * @param options.outlivesTest it is stopped only when the test file ends, wherever it was started
  */
 export function spawnSource(
   file: string | URL,
@@ -63,6 +64,7 @@ export function spawnSource(
     readonly cwd?: string;
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly nodeArgs?: readonly string[];
+    readonly outlivesTest?: boolean;
   } = {},
 ): SourceProcess {
   const path = typeof file === "string" ? file : fileURLToPath(file);
@@ -148,6 +150,7 @@ export function spawnSource(
 
   const started: SourceProcess = { child, exited, output: (name) => output[name], waitForLine, stop };
   running.add(started);
+  if (options.outlivesTest) return started;
   try {
     onTestFinished(async () => {
       await stop();

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import type { DevOptions } from "./dev/run-dev.ts";
+import type { EndGrantsOptions } from "./grants/end-grants.ts";
+import type { RotateOptions } from "./keys/rotate-keys.ts";
 import type { ServeOptions } from "./serve/run-serve.ts";
 
 // What a command does is imported when it is run: help must not wait for it.
@@ -48,6 +50,16 @@ export function createProgram(setStatus: (status: number) => void): Command {
     .addHelpText("after", serveHelp)
     .action(async (options: ServeOptions) => setStatus(await (await import("./serve/run-serve.ts")).runServe(options)));
 
+  program
+    .command("secret")
+    .description("Make a client secret, and the hash of it that goes into the settings.")
+    .option("--stdin", "read a secret from standard input instead, and show its hash alone")
+    .option("--json", "as JSON: { secret, secret_hash }")
+    .addHelpText("after", secretHelp)
+    .action(async (options: { readonly stdin?: boolean; readonly json?: boolean }) =>
+      setStatus(await (await import("./secret/make-secret.ts")).makeSecret(options, process.stdin.setEncoding("utf8"))),
+    );
+
   const config = program.command("config").description("Look at the settings without starting anything.");
   config
     .command("check")
@@ -64,8 +76,105 @@ export function createProgram(setStatus: (status: number) => void): Command {
     .action(async (options: { readonly config?: string; readonly json?: boolean }) =>
       setStatus(await (await import("./config/show-settings.ts")).showSettings(options)),
     );
+
+  const keys = program.command("keys").description("Look at signing keys and root secrets, and change them.");
+  keys
+    .command("status")
+    .description("Show every signing key with what happens to it next, and what still needs each root secret.")
+    .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .option("--json", "as JSON: { keys, sealed_under, sealed_by_active, root_secrets, … }")
+    .addHelpText("after", keysStatusHelp)
+    .action(async (options: { readonly config?: string; readonly json?: boolean }) =>
+      setStatus(await (await import("./keys/show-keys.ts")).showKeys(options)),
+    );
+  keys
+    .command("rotate")
+    .description("Change the signing key: published first, in order; with --now at once.")
+    .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .option("--now", "a key may have leaked: another signs at once, and what the old ones signed is refused")
+    .option("--keep", "with --now: what the old ones signed holds until it is over")
+    .option("--audit <file>", "where audit events go; - is stdout (default: nowhere)")
+    .addHelpText("after", rotateHelp)
+    .action(async (options: RotateOptions) =>
+      setStatus(await (await import("./keys/rotate-keys.ts")).rotateKeys(options)),
+    );
+
+  keys
+    .command("reseal")
+    .description("Seal every record under the active key, so that an old root secret can go; servers may run.")
+    .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .option("--json", "as JSON: { resealed, current, unreadable }")
+    .addHelpText("after", resealHelp)
+    .action(async (options: { readonly config?: string; readonly json?: boolean }) =>
+      setStatus(await (await import("./keys/reseal-keys.ts")).resealKeys(options)),
+    );
+
+  const store = program.command("store").description("Make, check, save and restore what keeps the state.");
+  store
+    .command("init")
+    .description("Make what the store needs: the SQLite file, the DynamoDB table and its time to live. Safe to repeat.")
+    .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .action(async (options: { readonly config?: string }) =>
+      setStatus(await (await import("./store/init-store.ts")).initStore(options)),
+    );
+  store
+    .command("check")
+    .description("Read every record and list what is wrong; exit status 1 if there is anything. Servers may run.")
+    .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .option("--json", "as JSON: { records, faults: [{ kind, key, fault }], problems }")
+    .action(async (options: { readonly config?: string; readonly json?: boolean }) =>
+      setStatus(await (await import("./store/check-store.ts")).runStoreCheck(options)),
+    );
+  store
+    .command("backup <file>")
+    .description("Write the SQLite store as it is now to a new file (0600). Servers may run.")
+    .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .action(async (target: string, options: { readonly config?: string }) =>
+      setStatus(await (await import("./store/backup-store.ts")).backupStore(target, options)),
+    );
+  store
+    .command("restore <file>")
+    .description("Put the SQLite store back to a backup. Servers may run.")
+    .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .addHelpText("after", restoreHelp)
+    .action(async (backup: string, options: { readonly config?: string }) =>
+      setStatus(await (await import("./store/restore-store.ts")).restoreStore(backup, options)),
+    );
+
+  const grants = program.command("grants").description("End sign-ins: of one user, of one client, of everyone.");
+  grants
+    .command("end")
+    .description("End every grant that exists now. Who is concerned has to sign in again.")
+    .option("--all", "of everyone")
+    .option("--user <sub>", "of a user, by the sub that Cognito gave them")
+    .option("--client <id>", "of a client, by its client_id")
+    .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .option("--audit <file>", "where the audit event goes; - is stdout (default: nowhere)")
+    .addHelpText("after", endGrantsHelp)
+    .action(async (options: EndGrantsOptions) =>
+      setStatus(await (await import("./grants/end-grants.ts")).endGrants(options)),
+    );
   return program;
 }
+
+const rotateHelp = `
+Keys change by themselves (keys.rotate_every); this is for a change before its time. Servers that run take it over.
+Without --now the next key is published now and signs after keys.publish_before, so that whoever checks tokens by the
+key set has seen it by then. With --now programs that check tokens elsewhere may refuse new ones for a few minutes.
+Nobody has to sign in again: refresh tokens are not signed by these keys.`;
+
+const keysStatusHelp = `
+Reads every record, to count them. A root secret may go once no record and no refresh token in use needs it, and 15
+minutes after every server was started with another one first: sign-ins that are under way need it that long.`;
+
+const resealHelp = `
+Put the new root secret first (or set or unset kms), restart every server, then run this. What servers write meanwhile
+is kept; an interrupted run is simply run again. \`sallyport keys status\` then says when the old secret may go.`;
+
+const restoreHelp = `
+Everything is as it was at the backup, but for what must not begin again: kill switches, grants that have ended and
+signing keys stay as they are now. Sign-ins and registrations of after the backup are gone, and whoever refreshed since
+then has to sign in again. Back up the present state first. Redis and DynamoDB have their own means.`;
 
 const devHelp = `
 Prints "ready <url>" to stdout when everything answers; all else goes to stderr. <state>/dev.json then tells scripts
@@ -73,8 +182,9 @@ what runs: addresses, users, client ids and secrets.
 
 --config: each setting of the file takes the place of the demo's. Its servers replace the demo servers, its groups the
 demo's groups. With scopes of its own the demo's groups and machine are left out too. Each group that only the file
-names is made in the local Cognito, with alice in it. base_url, issuer, listen, [cognito], secret and store are always
-the demo's; so are COGNITO_… and their SALLYPORT_… variables. Other SALLYPORT_… variables count as usual.
+names is made in the local Cognito, with alice in it. base_url, issuer, listen, secret, store and [cognito] (but for
+resource_server, claims and user_info) are always the demo's; so are COGNITO_… and their SALLYPORT_… variables. Other
+SALLYPORT_… variables count as usual.
 
 What was signed in stays so after a restart, until the gateway asks Cognito again (tokens.upstream_max_age, 15m): the
 local Cognito itself forgets everything.`;
@@ -83,6 +193,15 @@ const serveHelp = `
 Settings come from the file and from SALLYPORT_… and COGNITO_… variables, which count more. SALLYPORT_SECRET, the root
 secret, must be set: at least 32 random bytes, such as from "openssl rand -base64 32".
 Prints "ready <base_url>" to stdout when it listens; logs go to stderr. SIGTERM or SIGINT ends it.`;
+
+const endGrantsHelp = `
+Give one of --all, --user and --client. The switch is written to the store, which must be the one that the gateway uses,
+under the same SALLYPORT_SECRET. It holds everywhere within tokens.grant_check_interval (15s); open streams are closed.
+With cognito.global_sign_out a user is signed out of everything at Cognito as well.`;
+
+const secretHelp = `
+The secret is for the client, the hash for secret_hashes of a client or a resource server. The hash gives nothing away:
+it may stand in the file. Two at once are possible, the old one and the new one, while a secret is changed.`;
 
 function portNumber(text: string): number {
   const port = Number(text);

@@ -119,6 +119,37 @@ describe("what is wrong with a pool is said by its place", () => {
       /users\[0\]\.groups\[0\]: nobodies is not one/,
     ],
     [
+      "unknown identity provider",
+      { ...pool, users: [{ username: "x", password: "p", identityProvider: "Okta" }] },
+      /users\[0\]\.identityProvider: Okta is not one/,
+    ],
+    [
+      "identity provider that stands twice",
+      { ...pool, identityProviders: [{ name: "Okta" }, { name: "Okta" }] },
+      /identityProviders\[1\]\.name: stands twice/,
+    ],
+    [
+      "identifier of two identity providers",
+      {
+        ...pool,
+        identityProviders: [
+          { name: "Okta", identifiers: ["x.example"] },
+          { name: "Entra", identifiers: ["x.example"] },
+        ],
+      },
+      /identityProviders\[1\]\.identifiers\[0\]: stands twice/,
+    ],
+    [
+      "identity provider called as the pool's own directory",
+      { ...pool, identityProviders: [{ name: "COGNITO" }] },
+      /identityProviders\[0\]\.name: is the pool's own/,
+    ],
+    [
+      "claim to suppress that is no attribute",
+      { ...pool, claimsToSuppress: ["sub"] },
+      /claimsToSuppress\[0\]: is not an attribute/,
+    ],
+    [
       "unknown attribute",
       { ...pool, users: [{ username: "x", password: "p", attributes: { mail: "x" } }] },
       /users\[0\]\.attributes\.mail: is not an attribute/,

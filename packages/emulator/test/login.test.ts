@@ -43,6 +43,12 @@ describe("the page", () => {
     expect(html).not.toContain("<script>");
   });
 
+  test("lang is told and escaped: the page has one language", async () => {
+    const { html } = await openForm(emulator, { lang: "de<b>" });
+    expect(html).toContain("Asked for in the language de&lt;b&gt;");
+    expect((await openForm(emulator)).html).not.toContain("Asked for");
+  });
+
   test("its headers let the form's redirects through", async () => {
     const { response } = await openForm(emulator);
     expect(response.headers.get("content-security-policy")).not.toContain("form-action");

@@ -187,6 +187,33 @@ describe("resource", () => {
   });
 });
 
+describe("acr_values", () => {
+  const wanted = { acr_values: "urn:cognito:loa:2 urn:cognito:loa:1" };
+
+  test("are ignored where the pool does not say how users signed in", async () => {
+    expect(claims((await signIn(emulator, wanted)).id_token)).not.toHaveProperty("acr");
+  });
+
+  test("else the ID token says so, if it was asked for, and after a refresh too", async () => {
+    const own = await startEmulator({ pool: { ...pool, emitAcr: true } });
+    const tokens = await signIn(own, wanted);
+    expect(claims(tokens.id_token)).toMatchObject({ acr: "urn:cognito:loa:1", amr: ["pwd"] });
+    expect(claims((await refresh(own, tokens.refresh_token)).id_token).acr).toBe("urn:cognito:loa:1");
+    expect(claims((await signIn(own)).id_token)).not.toHaveProperty("acr");
+    await own.close();
+  });
+});
+
+test("claims to suppress are left out of the ID token, and userInfo has them", async () => {
+  const own = await startEmulator({ pool: { ...pool, claimsToSuppress: ["custom:team", "email"] } });
+  const tokens = await signIn(own, { scope: "openid" });
+  const id = claims(tokens.id_token);
+  expect([id["custom:team"], id.email, id.given_name]).toEqual([undefined, undefined, "Alice"]);
+  const answer = await get(own.userInfoUrl, { authorization: `Bearer ${tokens.access_token}` });
+  expect(await answer.json()).toMatchObject({ "custom:team": "blue", email: "alice@example.com" });
+  await own.close();
+});
+
 describe("the implicit flow", () => {
   const fragment = async (parameters: Record<string, string>) => {
     const target = location(

@@ -68,11 +68,11 @@ test("each server is one protected resource", () => {
   const config = gatewaySection.parse({
     servers: [
       { name: "clock", url },
-      { name: "notes", url, title: "Notes", requiredScopes: ["mcp/read"] },
+      { name: "notes", url, title: "Notes", requiredScopes: ["mcp/read"], accessTtl: "2m" },
     ],
   });
   expect(resourcesFor(config)).toEqual([
     { path: "/clock/mcp", name: "clock", requiredScopes: [] },
-    { path: "/notes/mcp", name: "Notes", requiredScopes: ["mcp/read"] },
+    { path: "/notes/mcp", name: "Notes", requiredScopes: ["mcp/read"], accessTtl: 120_000 },
   ]);
 });

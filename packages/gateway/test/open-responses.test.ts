@@ -51,6 +51,18 @@ describe("an open stream is judged again", () => {
     expect(gateway.events.at(-1)).toMatchObject({ action: "stream.closed", reason: "grant_revoked", status: 401 });
   });
 
+  test("between two looks of the timer: it is judged at the earlier one, within the interval", async () => {
+    const { gateway } = await openStream();
+    await gateway.clock.advance(500);
+    const later = await open(gateway.port, { path: "/clock/mcp", headers: { Authorization: "Bearer alice" } });
+    expect(await nextChunk(later)).toBe(": hello\n\n");
+    gateway.tokens.ended.add("sub-alice");
+    const end = nextChunk(later);
+    await gateway.clock.advance(500);
+    for (let second = 1; second < 15; second++) await gateway.clock.advance(1000);
+    expect(await end).toBeUndefined();
+  });
+
   test("the server's scope is gone: closed by the policy, not only by the token", async () => {
     const { gateway, response } = await openStream("notes");
     gateway.tokens.holders.set("alice", { ...holders.alice, subject: "sub-alice", scopes: ["mcp/other"] });

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from "@sallyport/gateway";
-import { type CoreConfig, identityScopes, type Rule, ruleFor } from "sallyport";
+import { type CoreConfig, type Rule, ruleFor, scopeFault } from "sallyport";
 import { serverResources } from "../serve/server-resources.ts";
 
 const rule = ruleFor<CoreConfig & GatewayConfig>();
@@ -30,6 +30,20 @@ const machineResource = rule("machine-resource", ["machines", "resources", "serv
   }
 });
 
+/** Takes the place of the library's rule, which knows no servers. */
+const resourceServerResource = rule(
+  "resource-server-resource",
+  ["resourceServers", "resources", "servers"],
+  (config, report) => {
+    const paths = resourcePaths(config);
+    for (const [id, server] of Object.entries(config.resourceServers)) {
+      server.resources.forEach((path, index) => {
+        if (!paths.includes(path)) report.problem(["resourceServers", id, "resources", index], noResource(paths));
+      });
+    }
+  },
+);
+
 const resourceOfServer = rule("resource-of-server", ["resources", "servers"], (config, report) => {
   const servers = resourcePaths({ resources: [], servers: config.servers });
   config.resources.forEach(({ path }, index) => {
@@ -41,15 +55,10 @@ const resourceOfServer = rule("resource-of-server", ["resources", "servers"], (c
 });
 
 const unknownScopeOfServer = rule("unknown-scope-of-server", ["servers", "scopes"], ({ servers, scopes }, report) => {
-  const known = Object.keys(scopes);
   servers.forEach((server, index) => {
     server.requiredScopes.forEach((scope, at) => {
-      if (Object.hasOwn(scopes, scope)) return;
-      const mend = known.length === 0 ? `; name it under ${report.name(["scopes"])}` : ` (known: ${known.join(", ")})`;
-      const message = identityScopes.has(scope)
-        ? `${scope} is part of every sign-in and is not granted; leave it out`
-        : `there is no scope ${JSON.stringify(scope)}${mend}`;
-      report.problem(["servers", index, "requiredScopes", at], message);
+      const fault = scopeFault(scope, scopes, report.name(["scopes"]));
+      if (fault !== undefined) report.problem(["servers", index, "requiredScopes", at], fault);
     });
   });
 });
@@ -68,6 +77,7 @@ const nothingToProtect = rule("nothing-to-protect", ["servers", "resources"], ({
 export const gatewayRules: readonly Rule[] = [
   defaultResource,
   machineResource,
+  resourceServerResource,
   resourceOfServer,
   unknownScopeOfServer,
   pathInBaseUrl,

@@ -35,7 +35,8 @@ export const demoUsersWith = (furtherGroups: readonly string[]): readonly DemoUs
   demoUsers.map((user, index) => (index === 0 ? { ...user, groups: [...user.groups, ...furtherGroups] } : user));
 
 /**
- * A user pool as an administrator would set it up for Sallyport: code grant only, rotation with grace, one exact callback.
+ * A user pool as an administrator would set it up for Sallyport: code grant only, rotation with grace, one exact callback, one
+ * sign-out URL.
  * @param furtherGroups groups besides the demo's own, with the first user in them
  */
 export const demoPool = (
@@ -56,6 +57,7 @@ export const demoPool = (
       allowedOAuthFlows: ["code"],
       scopes: ["openid", "email", "profile"],
       callbackUrls: [`${gatewayUrl}/auth/callback`],
+      logoutUrls: [`${gatewayUrl}/logout`],
       refreshTokenRotation: { enabled: true, retryGracePeriodSeconds: 60 },
     },
     {

@@ -34,5 +34,14 @@ export const demoSettings = (demo: {
   // Browsers on a developer's machine come from whatever port their tool has.
   allowedOrigins: ["http://localhost:*", "http://127.0.0.1:*"],
   // Ten times the defaults: one developer's tools share one address.
-  limits: { register: 1200, authorize: 3000, token: 6000, failedClientAuth: 600 },
+  limits: {
+    register: 1200,
+    authorize: 3000,
+    consent: 3000,
+    token: 6000,
+    introspect: 60_000,
+    failedClientAuth: 600,
+    client: 60_000,
+    principal: 3000,
+  },
 });

@@ -1,5 +1,5 @@
 import type { GatewayConfigInput } from "@sallyport/gateway";
-import type { CoreConfigInput, Environment, Problem } from "sallyport";
+import { type CoreConfigInput, coreSection, type Environment, type Problem } from "sallyport";
 import { type GatewaySettings, loadGatewayConfig } from "../config/load-gateway-config.ts";
 
 /** Settings that follow from the command's own options, whatever a file says. */
@@ -9,7 +9,7 @@ const written: Readonly<Record<(typeof own)[number], string>> = {
   baseUrl: "base_url",
   issuer: "issuer",
   listen: "listen",
-  cognito: "[cognito]",
+  cognito: "[cognito] (but for resource_server, claims and user_info)",
   secret: "secret",
   store: "store",
 };
@@ -50,7 +50,11 @@ export async function loadDevConfig(options: {
       store: demo.store,
     },
   });
-  if (file === undefined || unused.length === 0) return loaded;
+  // What else a file says of Cognito is about another pool: its identity providers, say, are not here.
+  const { resourceServer, claims, userInfo } = loaded.config.cognito;
+  const cognito = { ...coreSection.shape.cognito.parse(demo.cognito), resourceServer, claims, userInfo };
+  const config = { ...loaded.config, cognito };
+  if (file === undefined || unused.length === 0) return { ...loaded, config };
   const message = `dev has its own ${unused.join(", ")}; what stands in the file is not used`;
-  return { config: loaded.config, warnings: [...loaded.warnings, { setting: file, source: file, message }] };
+  return { config, warnings: [...loaded.warnings, { setting: file, source: file, message }] };
 }

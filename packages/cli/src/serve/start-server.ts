@@ -12,7 +12,6 @@ import {
   systemClock,
   systemRandom,
 } from "sallyport";
-import { addressOf } from "./address-of.ts";
 import { createHealth } from "./health.ts";
 import { serverResources, serversWithScopes } from "./server-resources.ts";
 
@@ -27,6 +26,9 @@ export interface RunningServer {
    */
   close(deadline?: number): Promise<void>;
 }
+
+/** Readers of a kill switch that come together share a read for so long, milliseconds: streams are judged that much earlier. */
+const switchAge = 1000;
 
 /** How often a closing server looks whether its requests are over, in milliseconds. */
 const closingPoll = 20;
@@ -60,7 +62,7 @@ export async function startServer(
   const pages = getRequestListener(
     (request, env) => {
       const socket = "incoming" in env ? env.incoming.socket : undefined;
-      return auth.fetch(request, { address: addressOf(socket?.remoteAddress) });
+      return auth.fetch(request, socket?.remoteAddress === undefined ? {} : { address: socket.remoteAddress });
     },
     // Which URL a request meant is decided by the configuration; this is only the parser's base.
     { hostname: new URL(config.baseUrl).host, overrideGlobalObjects: false },
@@ -88,7 +90,7 @@ export async function startServer(
         sessionKeys: deriveRootKeys(config.secret).all.map((key) => key.session),
         maxRequestBody: config.maxRequestBody,
         maxOpenRequests: config.maxOpenRequests,
-        grantCheckInterval: config.tokens.grantCheckInterval,
+        grantCheckInterval: Math.max(0, config.tokens.grantCheckInterval - switchAge),
         next,
       });
 

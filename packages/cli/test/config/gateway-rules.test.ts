@@ -27,12 +27,18 @@ async function judge(settings: Partial<Settings>) {
 
 const secret = ["0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"];
 
+const hash = `sha256:${"x".repeat(43)}`;
+
 describe("the rules of a gateway", () => {
   it.each<[string, Partial<Settings>]>([
     ["plain settings", {}],
     ["a server as default resource", { defaultResource: "/a/mcp" }],
     ["a resource as default beside a server", { defaultResource: "/own", resources: [{ path: "/own" }] }],
     ["a machine at a server", { machines: { m: { scopes: ["mcp/read"], resources: ["/a/mcp"] } } }],
+    [
+      "a resource server that is a server's own",
+      { resourceServers: { r: { secretHashes: [hash], resources: ["/a/mcp"] } } },
+    ],
   ])("let %s pass", async (_, settings) => {
     expect(await judge({ secret, ...settings })).toEqual({ lines: [], warnings: [] });
   });
@@ -47,6 +53,11 @@ describe("the rules of a gateway", () => {
       "a machine's resource that is none",
       { machines: { m: { scopes: ["mcp/read"], resources: ["/x"] } }, resources: [{ path: "/own" }] },
       "machines.m.resources[0] (code): is not the path of a server or resource; there are: /own, /a/mcp",
+    ],
+    [
+      "a resource server's resource that is none",
+      { resourceServers: { r: { secretHashes: [hash], resources: ["/x"] } } },
+      "resource_servers.r.resources[0] (code): is not the path of a server or resource; there are: /a/mcp",
     ],
     [
       "a resource in a server's place",

@@ -9,12 +9,20 @@ export type AuditAction =
   | "consent.approved"
   | "consent.denied"
   | "consent.refused"
+  | "consent.remembered"
+  | "consent.skipped"
+  | "consent.forgotten"
   | "signin.completed"
   | "signin.refused"
   | "token.issued"
   | "token.refreshed"
   | "token.refused"
+  | "token.introspected"
   | "grant.ended"
+  | "grants.ended"
+  | "session.ended"
+  | "keys.published"
+  | "keys.rotated"
   | "upstream.renewed"
   | "upstream.failed"
   | "request.allowed"
@@ -35,6 +43,8 @@ export interface AuditEvent {
   readonly server?: string;
   readonly method?: string;
   readonly tool?: string;
+  /** Id of a signing key. */
+  readonly key?: string;
   readonly status?: number;
 }
 

@@ -38,7 +38,7 @@ export async function checkAuthorizationRequest(deps: AuthorizeDeps, query: Para
     codeResponse(query.get("response_type"), query.get("response_mode"));
     const codeChallenge = requirePkce(query.get("code_challenge"), query.get("code_challenge_method"));
     const resource = oneResource(query.get("resource"), deps.resources);
-    const scopes = [...requestedScopes(query.get("scope"), resource.path, deps.scopes)];
+    const scopes = [...requestedScopes(query.get("scope"), resource.path, deps.scopes, client.defaultScopes)];
     const prompt = knownPrompt(query.get("prompt"));
     const loginHint = query.get("login_hint");
     const request: AuthorizationRequest = {

@@ -28,17 +28,20 @@ export async function beginSignIn(deps: AuthorizeDeps, consented: ConsentedReque
     string,
     string,
   ];
-  const prompt = consented.anotherAccount ? "login" : request.prompt === "consent" ? undefined : request.prompt;
+  const prompt = request.prompt === "consent" ? undefined : request.prompt;
   const location = await deps.identityProvider.authorizationUrl({
     redirectUri: callbackUrl(deps),
     state: handle,
     nonce,
     codeChallenge: s256(codeVerifier),
+    endSession: consented.anotherAccount,
     ...(prompt === undefined ? {} : { prompt }),
-    ...(request.loginHint === undefined ? {} : { loginHint: request.loginHint }),
+    // The hint names the account that the user has just turned away from.
+    ...(request.loginHint === undefined || consented.anotherAccount ? {} : { loginHint: request.loginHint }),
   });
   const transaction: Transaction = {
     request,
+    consent: consented.consent,
     cookieHash: labelledHash("transaction-cookie", cookie),
     codeVerifier,
     nonce,

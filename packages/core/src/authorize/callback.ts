@@ -6,7 +6,9 @@ import { IdentityProviderError, type UpstreamSession } from "../identity/identit
 import type { Transaction } from "../records/index.ts";
 import { grantedScopes } from "../scopes/index.ts";
 import { type CheckedRequest, recheckRequest } from "./authorization-request.ts";
+import { browserUserCookie } from "./browser-user.ts";
 import { type AuthorizeDeps, callbackUrl, report } from "./deps.ts";
+import { askThisUser } from "./other-user.ts";
 import { RedirectableError, redirect, returnLocation } from "./redirect-error.ts";
 
 /** Our `state` is a random id of 256 bits. */
@@ -24,7 +26,7 @@ export function callback(deps: AuthorizeDeps): (request: Request) => Promise<Res
       const query = readQuery(url);
       const { handle, transaction } = await takeTransaction(deps, request, query);
       const checked = await recheckRequest(deps, transaction.request);
-      return await finish(deps, { query, search: url.search, handle, transaction, checked });
+      return await finish(deps, { request, query, search: url.search, handle, transaction, checked });
     } catch (error) {
       const cause = error instanceof RedirectableError ? error.error : error;
       if (cause instanceof OAuthError) report(deps, { action: "signin.refused", reason: cause.reason });
@@ -34,6 +36,7 @@ export function callback(deps: AuthorizeDeps): (request: Request) => Promise<Res
 }
 
 interface Arrival {
+  readonly request: Request;
   readonly query: Parameters;
   readonly search: string;
   readonly handle: string;
@@ -92,6 +95,13 @@ async function finish(deps: AuthorizeDeps, arrival: Arrival): Promise<Response> 
   });
 
   const { identity } = session;
+  const { consent } = transaction;
+  if (consent.by === "memory") {
+    // Once more: it may have been forgotten while the user signed in.
+    const present = { sub: identity.sub, signedInAt: deps.clock.now() };
+    const covered = identity.sub === consent.user && (await deps.consentMemory.covers(present, transaction.request));
+    if (!covered) return askThisUser(deps, arrival.request, checked, session, consent.user);
+  }
   const scopes = grantedScopes(
     {
       requested: transaction.request.scopes,
@@ -111,6 +121,7 @@ async function finish(deps: AuthorizeDeps, arrival: Arrival): Promise<Response> 
     codeChallenge: transaction.request.codeChallenge,
     resource: checked.resource.url,
     scopes,
+    clientScopes: checked.client.allowedScopes && deps.scopes.expand(checked.client.allowedScopes),
     session,
   });
   await deps.clients.keepWhileUsed(checked.client.clientId, absoluteUntil);
@@ -122,7 +133,14 @@ async function finish(deps: AuthorizeDeps, arrival: Arrival): Promise<Response> 
     resource: checked.resource.url,
     scope: scopes.join(" "),
   });
-  return redirect(returnLocation(to, deps.issuer, { code }));
+  if (consent.by === "user" && deps.consentMemory.lifeFor(checked) !== undefined) {
+    const remembered = await deps.consentMemory.remember(identity.sub, checked);
+    if (remembered) {
+      report(deps, { action: "consent.remembered", client: checked.client.clientId, user: identity.sub });
+    }
+  }
+  const cookies = browserUserCookie(deps, arrival.request, identity.sub);
+  return redirect(returnLocation(to, deps.issuer, { code }), cookies);
 }
 
 const failures = {

@@ -33,7 +33,7 @@ export function sealConsentForm(deps: AuthorizeDeps, request: AuthorizationReque
 
 /**
  * Opens the form that a page posted and finds the cookie of that page among those the browser sent.
- * @throws OAuthError consent_form_invalid, consent_form_expired or consent_wrong_browser
+ * @throws OAuthError consent_form_invalid, consent_form_expired, consent_cookie_missing or consent_wrong_browser
  */
 export function openConsentForm(
   deps: AuthorizeDeps,
@@ -49,12 +49,11 @@ export function openConsentForm(
     throw new OAuthError("invalid_request", "consent_form_expired", "This page is older than 15 minutes.");
   }
   if (!pageCookies.some((cookie) => labelledHash("page-cookie", cookie) === form.cookieHash)) {
-    throw new OAuthError(
-      "invalid_request",
-      "consent_wrong_browser",
-      "This page was opened in another browser, or its cookie is gone.",
-      { status: 403 },
-    );
+    const [reason, text] =
+      pageCookies.length === 0
+        ? (["consent_cookie_missing", "This browser did not keep the cookie of this page."] as const)
+        : (["consent_wrong_browser", "This page was opened in another browser, or its cookie is gone."] as const);
+    throw new OAuthError("invalid_request", reason, text, { status: 403 });
   }
   return form;
 }

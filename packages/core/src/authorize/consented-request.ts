@@ -1,5 +1,6 @@
-import { isLoopbackRedirect } from "../clients/index.ts";
+import { isLoopbackRedirect, isPublicClient } from "../clients/index.ts";
 import { OAuthError } from "../errors/index.ts";
+import type { Consent } from "../records/index.ts";
 import type { CheckedRequest } from "./authorization-request.ts";
 
 declare const consented: unique symbol;
@@ -10,13 +11,19 @@ declare const consented: unique symbol;
  */
 export type ConsentedRequest = CheckedRequest & {
   readonly [consented]: true;
+  /** Who let it through. */
+  readonly consent: Consent;
   /** The user wants to choose the account anew. */
   readonly anotherAccount: boolean;
 };
 
 /** The user pressed "approve" on the page of this very request. */
 export const consentedByUser = (checked: CheckedRequest, anotherAccount: boolean): ConsentedRequest =>
-  ({ ...checked, anotherAccount }) as ConsentedRequest;
+  ({ ...checked, consent: { by: "user" }, anotherAccount }) as ConsentedRequest;
+
+/** This very user approved the same before. Another one who comes back from the identity provider has not. */
+export const consentedBefore = (checked: CheckedRequest, user: string): ConsentedRequest =>
+  ({ ...checked, consent: { by: "memory", user }, anotherAccount: false }) as ConsentedRequest;
 
 /**
  * A first-party client needs no page, unless it asks for one. Only an exact https redirect or a confidential client
@@ -26,8 +33,8 @@ export function consentedByConfiguration(checked: CheckedRequest): ConsentedRequ
   const { client, redirect, request } = checked;
   if (!client.firstParty || client.origin !== "registered" || request.prompt === "consent") return undefined;
   const exactHttps = redirect.startsWith("https:") && !isLoopbackRedirect(redirect);
-  if (!exactHttps && client.authMethod === "none") return undefined;
-  return { ...checked, anotherAccount: false } as ConsentedRequest;
+  if (!exactHttps && isPublicClient(client)) return undefined;
+  return { ...checked, consent: { by: "configuration" }, anotherAccount: false } as ConsentedRequest;
 }
 
 /** A request that was refused by its user. */

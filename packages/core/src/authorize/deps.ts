@@ -3,9 +3,11 @@ import type { ClientDirectory } from "../clients/index.ts";
 import type { CoreConfig } from "../config/section.ts";
 import type { GrantDeps } from "../grants/index.ts";
 import type { Limiter } from "../limits/index.ts";
+import type { Look } from "../pages/index.ts";
 import type { ConsentMark, RecordStore, Transaction } from "../records/index.ts";
 import type { ScopeCatalog } from "../scopes/index.ts";
 import type { ResourceCatalog } from "../verify/index.ts";
+import type { ConsentMemory } from "./consent-memory.ts";
 
 /** What the authorization endpoint, the consent page and the callback are given. */
 export interface AuthorizeDeps extends GrantDeps {
@@ -18,7 +20,9 @@ export interface AuthorizeDeps extends GrantDeps {
   readonly resources: ResourceCatalog;
   readonly transactions: RecordStore<Transaction>;
   readonly consentMarks: RecordStore<ConsentMark>;
-  readonly limits: { readonly authorize: Limiter };
+  readonly consentMemory: ConsentMemory;
+  readonly look: Look;
+  readonly limits: { readonly authorize: Limiter; readonly consent: Limiter };
   readonly audit: AuditSink;
 }
 

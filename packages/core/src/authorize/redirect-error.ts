@@ -28,10 +28,13 @@ export const returnLocation = (to: ReturnAddress, issuer: string, params: Readon
 export const redirectError = (failure: RedirectableError, issuer: string): Response =>
   redirect(returnLocation(failure.to, issuer, { error: failure.error.code, error_description: failure.error.message }));
 
-/** 302, never cached. */
-export const redirect = (location: string, setCookies: readonly string[] = []): Response => {
+/**
+ * A redirect, never cached.
+ * @param status 303 where a form leads to something else than its answer (RFC 9110 §15.4.4)
+ */
+export const redirect = (location: string, setCookies: readonly string[] = [], status: 302 | 303 = 302): Response => {
   const headers = pageHeaders();
   headers.set("Location", location);
   for (const cookie of setCookies) headers.append("Set-Cookie", cookie);
-  return new Response(null, { status: 302, headers });
+  return new Response(null, { status, headers });
 };

@@ -1,14 +1,12 @@
-import { isLoopbackRedirect, redirectHost } from "../clients/index.ts";
-import { randomId } from "../crypto/index.ts";
 import { OAuthError } from "../errors/index.ts";
-import { addBrowserCookie, htmlAnswer, readQuery } from "../http/index.ts";
+import { addBrowserCookie, readQuery } from "../http/index.ts";
 import { IdentityProviderError } from "../identity/identity-provider.ts";
 import { requireAllowance } from "../limits/index.ts";
-import { consentPage, textsFor } from "../pages/index.ts";
 import { type CheckedRequest, checkAuthorizationRequest } from "./authorization-request.ts";
 import { beginSignIn, transactionLife } from "./begin-sign-in.ts";
-import { formLife, sealConsentForm } from "./consent-form.ts";
-import { consentedByConfiguration } from "./consented-request.ts";
+import { browserUser } from "./browser-user.ts";
+import { askForConsent } from "./consent-page-answer.ts";
+import { type ConsentedRequest, consentedBefore, consentedByConfiguration } from "./consented-request.ts";
 import { type AuthorizeDeps, report } from "./deps.ts";
 import { RedirectableError, redirect } from "./redirect-error.ts";
 
@@ -28,39 +26,48 @@ export function showConsent(deps: AuthorizeDeps): (request: Request, address: st
       if (cause instanceof OAuthError) report(deps, { action: "authorize.refused", reason: cause.reason });
       throw error;
     });
-    const consented = consentedByConfiguration(checked);
+    const consented = isFramed(request)
+      ? undefined
+      : (consentedByConfiguration(checked) ?? (await consentedByMemory(deps, request, checked)));
     if (consented) {
+      const { consent } = consented;
+      report(deps, {
+        action: "consent.skipped",
+        client: checked.client.clientId,
+        resource: checked.resource.url,
+        ...(consent.by === "memory" ? { user: consent.user } : {}),
+      });
       const begun = await beginSignIn(deps, consented).catch((error: unknown) => {
         throw unavailable(checked, error);
       });
       return redirect(begun.location, addBrowserCookie(request, deps, "tx", begun.cookie, transactionLife));
     }
-    return page(deps, request, checked);
+    report(deps, { action: "authorize.shown", client: checked.client.clientId, resource: checked.resource.url });
+    return askForConsent(deps, request, checked);
   };
 }
 
-function page(deps: AuthorizeDeps, request: Request, checked: CheckedRequest): Response {
-  const { client, redirect: target, resource } = checked;
-  const cookie = randomId(deps.random);
-  const html = consentPage(
-    {
-      clientName: client.name,
-      clientOrigin: client.origin,
-      redirectHost: redirectHost(target),
-      loopback: isLoopbackRedirect(target),
-      customScheme: !/^https?:/.test(target),
-      resourceName: resource.name,
-      resourceUrl: resource.url,
-      scopes: deps.scopes
-        .expand(checked.request.scopes)
-        .map((scope) => ({ name: scope, description: deps.scopes.describe(scope) })),
-      request: sealConsentForm(deps, checked.request, cookie),
-      action: `${deps.baseUrl}/consent`,
-    },
-    textsFor(request),
-  );
-  report(deps, { action: "authorize.shown", client: client.clientId, resource: resource.url });
-  return htmlAnswer(200, html, addBrowserCookie(request, deps, "page", cookie, formLife));
+/**
+ * Whether the answer would be shown inside another page. A page of ours refuses that, and a redirect would not: nothing
+ * is skipped there (Fetch Metadata, `Sec-Fetch-Dest`). What tells nothing is an old browser, which sends no Lax cookie
+ * into a frame of another site.
+ */
+const isFramed = (request: Request): boolean => (request.headers.get("sec-fetch-dest") ?? "document") !== "document";
+
+/** The user of this browser, by its cookie, has approved the same before. Who they are is checked at the callback. */
+async function consentedByMemory(
+  deps: AuthorizeDeps,
+  request: Request,
+  checked: CheckedRequest,
+): Promise<ConsentedRequest | undefined> {
+  if (deps.consentMemory.lifeFor(checked) === undefined) return undefined;
+  const user = browserUser(deps, request);
+  if (!user) return undefined;
+  const scopes = [...deps.scopes.expand(checked.request.scopes)];
+  const spelledOut: CheckedRequest = { ...checked, request: { ...checked.request, scopes } };
+  return (await deps.consentMemory.covers(user, spelledOut.request))
+    ? consentedBefore(spelledOut, user.sub)
+    : undefined;
 }
 
 /** The identity provider could not be reached before anything was written: the client may simply try again. */

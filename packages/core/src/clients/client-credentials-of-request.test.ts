@@ -6,6 +6,11 @@ import { clientCredentialsOf } from "./index.ts";
 const base64 = (text: string) => Buffer.from(text, "utf8").toString("base64");
 const basic = (pair: string) => `Basic ${base64(pair)}`;
 
+const jwtBearer = encodeURIComponent("urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+const assertion = (text: string) => `client_assertion_type=${jwtBearer}&client_assertion=${text}`;
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+const jwt = `${part({ alg: "ES256" })}.${part({ iss: "abc", sub: "abc", aud: "x", exp: 1, jti: "1" })}.c2ln`;
+
 function read(authorization: string | undefined, form: string) {
   const headers = new Headers(authorization === undefined ? {} : { Authorization: authorization });
   try {
@@ -29,6 +34,8 @@ describe("credentials that are read", () => {
       "client_id=abc&client_secret=s%26x",
       { method: "client_secret_post", clientId: "abc", clientSecret: "s&x" },
     ],
+    ["an assertion, client_id left out", undefined, assertion(jwt), { method: "private_key_jwt", clientId: "abc" }],
+    ["an assertion and client_id", undefined, `${assertion(jwt)}&client_id=abc`, { clientId: "abc" }],
     ["basic", basic("abc:s"), "", { method: "client_secret_basic", clientId: "abc", clientSecret: "s" }],
     ["basic, scheme in capitals", basic("abc:s").replace("Basic", "BASIC"), "", { clientSecret: "s" }],
     ["basic, empty secret", basic("abc:"), "", { method: "none", clientId: "abc" }],
@@ -64,7 +71,12 @@ describe("credentials that are refused", () => {
     ["Basic and another client in the form", basic("abc:s"), "client_id=other", ambiguous],
     ["Basic and an assertion", basic("abc:s"), "client_assertion=x", ambiguous],
     ["secret and assertion", undefined, "client_id=abc&client_secret=s&client_assertion=x", ambiguous],
-    ["an assertion", undefined, "client_id=abc&client_assertion=x", malformed],
+    ["an assertion without its type", undefined, "client_id=abc&client_assertion=x", malformed],
+    ["an assertion of another type", undefined, "client_assertion_type=saml2&client_assertion=x", malformed],
+    ["the type alone", undefined, `client_id=abc&client_assertion_type=${jwtBearer}`, malformed],
+    ["an assertion that is no JWT", undefined, assertion("x.y"), { ...malformed, reason: "client_assertion_invalid" }],
+    ["another client_id than the assertion's", undefined, `${assertion(jwt)}&client_id=other`, malformed],
+    ["Basic and its type", basic("abc:s"), `client_assertion_type=${jwtBearer}`, ambiguous],
   ])("%s", (_row, authorization, form, expected) => {
     expect(read(authorization, form)).toEqual(expected);
   });

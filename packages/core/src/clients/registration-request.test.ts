@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { OAuthError } from "../errors/index.ts";
 import { parseRegistrationRequest, type RegistrationPolicy } from "./index.ts";
@@ -8,14 +9,17 @@ const policy: RegistrationPolicy = {
   customSchemes: ["cursor"],
   capabilities: {
     clientGrantTypes: ["authorization_code", "refresh_token"],
-    tokenEndpointAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
+    tokenEndpointAuthMethods: ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
   },
   scopes: {
-    has: (scope) => scope === "mcp/read" || scope === "mcp/write",
+    resolve: (name) => ["mcp/read", "mcp/write"].find((scope) => scope === name || scope === `mcp/${name}`),
     isIdentityScope: (scope) => identity.has(scope),
+    expand: (scopes) => [...scopes],
   },
+  settings: { publicClientPatterns: ["*"] },
 };
 
+const jwk = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
 const redirect_uris = ["https://app.example.com/cb"];
 const register = (members: object) => parseRegistrationRequest({ redirect_uris, ...members }, policy);
 
@@ -121,7 +125,7 @@ describe("no member gives a client more than it may have", () => {
 
 describe("metadata that is refused", () => {
   test.each<[string, object, string]>([
-    ["unknown method", { token_endpoint_auth_method: "private_key_jwt" }, "token_endpoint_auth_method: must be one of"],
+    ["unknown method", { token_endpoint_auth_method: "tls_client_auth" }, "token_endpoint_auth_method: must be one of"],
     ["method that is no text", { token_endpoint_auth_method: 1 }, "token_endpoint_auth_method"],
     ["unknown grant type", { grant_types: ["authorization_code", "password"] }, "grant_types: must be one of"],
     ["client_credentials is an administrator's matter", { grant_types: ["client_credentials"] }, "grant_types"],
@@ -151,6 +155,12 @@ describe("metadata that is refused", () => {
     ["attacks §1 private JWK", { jwks: { keys: [{ kty: "EC", d: "x" }] } }, "jwks: must hold public keys"],
     ["symmetric JWK", { jwks: { keys: [{ kty: "oct", k: "x" }] } }, "jwks: must hold public keys"],
     ["jwks as text", { jwks: "x" }, "jwks: must be a JWK set"],
+    ["private_key_jwt without keys", { token_endpoint_auth_method: "private_key_jwt" }, "jwks: private_key_jwt needs"],
+    [
+      "private_key_jwt without a key that is of use",
+      { token_endpoint_auth_method: "private_key_jwt", jwks: { keys: [{ kty: "EC", crv: "P-521" }] } },
+      "jwks: holds no public key for RS256",
+    ],
     ["too many members", Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`m${i}`, 1])), "members"],
   ])("%s", (_row, members, text) => {
     const error = refusalOf({ redirect_uris, ...members });
@@ -194,8 +204,28 @@ test("a name keeps its letters, marks and emoji; the space around it goes", () =
   expect(register({ client_name: "  Zoë’s <b>עוזר</b> 👩‍💻 " }).client_name).toBe("Zoë’s <b>עוזר</b> 👩‍💻");
 });
 
-test("keys are not kept, since no method that is supported uses them", () => {
+test("keys are not kept for a method that uses none", () => {
   expect(register({ jwks_uri: "https://a.example/jwks" })).toEqual(register({}));
+});
+
+test.each([
+  ["jwks_uri", "https://a.example/jwks"],
+  [
+    "jwks",
+    {
+      keys: [
+        { ...jwk, kid: "1" },
+        { kty: "EC", crv: "P-521" },
+      ],
+    },
+  ],
+])("%s is kept for private_key_jwt as it was sent", (member, value) => {
+  const metadata = register({ token_endpoint_auth_method: "private_key_jwt", [member]: value });
+  expect(metadata).toEqual({
+    ...register({}),
+    token_endpoint_auth_method: "private_key_jwt",
+    [member]: value,
+  });
 });
 
 test("a redirect that is given twice is kept once", () => {

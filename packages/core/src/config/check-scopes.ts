@@ -1,6 +1,6 @@
-import { identityScopes } from "./derive.ts";
 import { nearest } from "./names.ts";
 import { type Rule, type RuleReport, ruleFor } from "./rule.ts";
+import { fullNamesOf, identityScopes, scopeNames } from "./scope-names.ts";
 import type { CoreConfig } from "./section.ts";
 import type { Path } from "./walk.ts";
 
@@ -22,19 +22,29 @@ function closure(name: string, scopes: Scopes): Set<string> {
   return found;
 }
 
+/**
+ * What is wrong with a name that a setting gives for a scope, and the mend. Settings are loaded by then: a name that
+ * stands for a configured scope has become that scope's.
+ * @param scopesSetting how `scopes` is called where the message is read
+ * @returns `undefined` for a configured scope
+ */
+export function scopeFault(name: string, scopes: Scopes, scopesSetting: string): string | undefined {
+  if (Object.hasOwn(scopes, name)) return undefined;
+  if (identityScopes.has(name)) return `${name} is part of every sign-in and is not granted; leave it out`;
+  const known = Object.keys(scopes);
+  const candidates = fullNamesOf(name, known);
+  if (candidates.length > 1) return `${quote(name)} could be ${candidates.join(" or ")}; write one of them in full`;
+  const meant = candidates[0] ?? nearest(name, known);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  const mend = known.length === 0 ? `; name it under ${scopesSetting}` : `${hint} (known: ${known.join(", ")})`;
+  return `there is no scope ${quote(name)}${mend}`;
+}
+
 /** Reports the names in a list that are no scopes. */
 function unknownAmong(names: readonly string[] | undefined, path: Path, scopes: Scopes, report: RuleReport): void {
-  const known = Object.keys(scopes);
   names?.forEach((name, index) => {
-    if (Object.hasOwn(scopes, name)) return;
-    if (identityScopes.has(name)) {
-      report.problem([...path, index], `${name} is part of every sign-in and is not granted; leave it out`);
-      return;
-    }
-    const meant = nearest(name, known);
-    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-    const list = known.length === 0 ? `there are none; name it under ${report.name(["scopes"])}` : known.join(", ");
-    report.problem([...path, index], `there is no scope ${quote(name)}${hint} (known: ${list})`);
+    const fault = scopeFault(name, scopes, report.name(["scopes"]));
+    if (fault !== undefined) report.problem([...path, index], fault);
   });
 }
 
@@ -71,6 +81,39 @@ const unknownInClient = rule("unknown-scope-of-client", ["scopes", "clients"], (
 const unknownInMachine = rule("unknown-scope-of-machine", ["scopes", "machines"], ({ scopes, machines }, report) => {
   for (const [id, machine] of Object.entries(machines)) {
     unknownAmong(machine.scopes, ["machines", id, "scopes"], scopes, report);
+  }
+});
+
+const unknownInRegistration = rule(
+  "unknown-scope-of-registration",
+  ["scopes", "registration"],
+  ({ scopes, registration }, report) => {
+    unknownAmong(registration.defaultScopes, ["registration", "defaultScopes"], scopes, report);
+    unknownAmong(registration.allowedScopes, ["registration", "allowedScopes"], scopes, report);
+  },
+);
+
+const registrationDefault = rule(
+  "registration-default",
+  ["scopes", "registration"],
+  ({ scopes, registration: { defaultScopes, allowedScopes } }, report) => {
+    if (!allowedScopes) return;
+    const reach = new Set(allowedScopes.flatMap((name) => [...closure(name, scopes)]));
+    defaultScopes?.forEach((name, index) => {
+      if (reach.has(name) || !Object.hasOwn(scopes, name)) return;
+      const message = `no client that registers itself can have ${name}; add it to ${report.name(["registration", "allowedScopes"])}`;
+      report.problem(["registration", "defaultScopes", index], message);
+    });
+  },
+);
+
+const oneScopeTwice = rule("one-scope-twice", ["scopes", "cognito"], ({ scopes, cognito }, report) => {
+  const { toProvider } = scopeNames([], cognito.resourceServer);
+  for (const name of Object.keys(scopes)) {
+    const full = toProvider(name);
+    if (full === name || !Object.hasOwn(scopes, full)) continue;
+    const message = `is ${full} at Cognito, which is here as well; keep one of the two names`;
+    report.problem(["scopes", name], message);
   }
 });
 
@@ -133,6 +176,9 @@ export const scopeRules: readonly Rule[] = [
   unknownInResource,
   unknownInClient,
   unknownInMachine,
+  unknownInRegistration,
+  registrationDefault,
+  oneScopeTwice,
   identityScope,
   includeCycle,
   requiredScope,

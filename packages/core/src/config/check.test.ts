@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { ConfigError, coreSection, loadConfig, type Problem, parseCoreConfig, ruleFor } from "./index.ts";
 import type { CoreConfig, CoreConfigInput } from "./section.ts";
@@ -21,6 +22,10 @@ function judge(input: Partial<CoreConfigInput>): { problems: readonly Problem[];
 }
 
 const client = { name: "c", redirectUris: ["https://c.example/cb"] };
+const hash = `sha256:${"a".repeat(43)}`;
+const jwk = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
+const shortJwk = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({ format: "jwk" });
+const jwksUri = "https://c.example/jwks";
 const cognito = good.cognito;
 
 describe("the rules", () => {
@@ -50,6 +55,78 @@ describe("the rules", () => {
     ["a name that objects inherit", { groups: { g: ["constructor"] } }, "groups.g[0]", /no scope "constructor"/],
     ["an identity scope given", { groups: { g: ["openid"] } }, "groups.g[0]", /part of every sign-in/],
     ["an identity scope declared", { scopes: { email: {} } }, "scopes.email", /part of every sign-in/],
+    [
+      "a short name of two scopes",
+      { scopes: { "a/read": {}, "b/read": {} }, groups: { g: ["read"] } },
+      "groups.g[0]",
+      /^"read" could be a\/read or b\/read; write one of them in full$/,
+    ],
+    [
+      "a full name of another resource server",
+      { cognito: { ...cognito, resourceServer: "mcp" }, scopes: { read: {} }, groups: { g: ["other/read"] } },
+      "groups.g[0]",
+      /no scope "other\/read"/,
+    ],
+    [
+      "a full name that would have to be cut, without a resource server",
+      { scopes: { read: {} }, machines: { m: { scopes: ["mcp/read"] } } },
+      "machines.m.scopes[0]",
+      /no scope "mcp\/read"/,
+    ],
+    [
+      "a short name of a scope of another resource server",
+      { cognito: { ...cognito, resourceServer: "mcp" }, scopes: { "other/read": {} }, groups: { g: ["read"] } },
+      "groups.g[0]",
+      /did you mean other\/read\?/,
+    ],
+    [
+      "both names of one scope",
+      { cognito: { ...cognito, resourceServer: "mcp" }, scopes: { read: {}, "mcp/read": {} } },
+      "scopes.read",
+      /is mcp\/read at Cognito, which is here as well/,
+    ],
+    [
+      "a registration's default that does not exist",
+      { registration: { defaultScopes: ["x"] } },
+      "registration.defaultScopes[0]",
+      /no scope "x"/,
+    ],
+    [
+      "a registration's bound that does not exist",
+      { registration: { allowedScopes: ["x"] } },
+      "registration.allowedScopes[0]",
+      /no scope "x"/,
+    ],
+    [
+      "two ways to an identity provider",
+      { cognito: { ...cognito, identityProvider: "Okta", idpIdentifier: "example.com" } },
+      "cognito.idpIdentifier",
+      /as cognito\.identityProvider does; keep one of the two/,
+    ],
+    [
+      "a Cognito that may take longer than a lease",
+      { cognito: { ...cognito, timeout: "10s" } },
+      "cognito.timeout",
+      /at most 9s/,
+    ],
+    [
+      "a resource that Cognito takes for none",
+      { cognito: { ...cognito, resource: "http://mcp.example.com/mcp" } },
+      "cognito.resource",
+      /https:\/\/…/,
+    ],
+    [
+      "a resource on a host that only begins like localhost",
+      { cognito: { ...cognito, resource: "http://localhost.example/mcp" } },
+      "cognito.resource",
+      /write a full URL/,
+    ],
+    [
+      "a Cognito resource that is no URL",
+      { cognito: { ...cognito, resource: "mailto:mcp" } },
+      "cognito.resource",
+      /write a full URL/,
+    ],
     ["a scope that includes itself", { scopes: { a: { includes: ["a"] } } }, "scopes.a.includes", /a → a/],
     [
       "scopes in a circle, once",
@@ -61,7 +138,7 @@ describe("the rules", () => {
       "first party over a custom scheme",
       { clients: { c: { ...client, redirectUris: ["cursor://x/cb"], firstParty: true } } },
       "clients.c.firstParty",
-      /give it a secret, or https addresses only in clients\.c\.redirectUris/,
+      /give it a secret or keys, or https addresses only in clients\.c\.redirectUris/,
     ],
     [
       "first party over loopback beside https",
@@ -70,6 +147,12 @@ describe("the rules", () => {
       },
       "clients.c.firstParty",
       /skip consent/,
+    ],
+    [
+      "a key published for as long as one signs",
+      { keys: { rotateEvery: "1d", publishBefore: "1d" } },
+      "keys.publishBefore",
+      /must be shorter than keys\.rotateEvery/,
     ],
     ["a default that is no resource", { defaultResource: "/x" }, "defaultResource", /there are: \/mcp/],
     [
@@ -85,6 +168,81 @@ describe("the rules", () => {
       "resources[0].requiredScopes",
       /nobody can have mcp\/write here/,
     ],
+    [
+      "keys and secrets of one client",
+      { clients: { c: { ...client, jwks: { keys: [jwk] }, secretHashes: [hash] } } },
+      "clients.c.jwks",
+      /does not go with clients\.c\.secretHashes/,
+    ],
+    [
+      "published keys and secrets of one client",
+      { clients: { c: { ...client, jwksUri, secretHashes: [hash] } } },
+      "clients.c.jwksUri",
+      /does not go with clients\.c\.secretHashes/,
+    ],
+    [
+      "a machine's keys in two places",
+      { machines: { m: { scopes: ["mcp/read"], jwks: { keys: [jwk] }, jwksUri } } },
+      "machines.m.jwksUri",
+      /does not go with machines\.m\.jwks/,
+    ],
+    [
+      "a machine whose keys are of no use",
+      { machines: { m: { scopes: ["mcp/read"], jwks: { keys: [shortJwk] } } } },
+      "machines.m.jwks",
+      /must hold a public key for RS256.*RSA from 2048 bits/,
+    ],
+    [
+      "a client whose keys are of no use",
+      { clients: { c: { ...client, jwks: { keys: [{ ...jwk, use: "enc" }] } } } },
+      "clients.c.jwks",
+      /must hold a public key/,
+    ],
+    [
+      "an address of keys that holds a password",
+      { clients: { c: { ...client, jwksUri: "https://me:password@c.example/jwks" } } },
+      "clients.c.jwksUri",
+      /without user name/,
+    ],
+    [
+      "a machine of a client's name",
+      { clients: { one: client }, machines: { one: { scopes: ["mcp/read"] } } },
+      "machines.one",
+      /clients\.one has the same id/,
+    ],
+    [
+      "a resource server's resource that is none",
+      { resourceServers: { one: { secretHashes: [hash], resources: ["/mcp", "/x"] } } },
+      "resourceServers.one.resources[1]",
+      /is not the path of a resource; there are: \/mcp/,
+    ],
+    [
+      "access tokens for a resource that live for a day",
+      { resources: [{ path: "/mcp", accessTtl: "1d" }] },
+      "resources[0].accessTtl",
+      /at most 1h/,
+    ],
+    [
+      "a resource server of a machine's name",
+      {
+        machines: { one: { scopes: ["mcp/read"] } },
+        resourceServers: { one: { secretHashes: [hash], resources: ["/mcp"] } },
+      },
+      "resourceServers.one",
+      /machines\.one has the same id/,
+    ],
+    [
+      "a default for registrations beyond what they may have",
+      { registration: { allowedScopes: ["mcp/read"], defaultScopes: ["mcp/write"] } },
+      "registration.defaultScopes[0]",
+      /add it to registration\.allowedScopes/,
+    ],
+    [
+      "a weak initial access token",
+      { registration: { initialAccessTokens: ["password"] } },
+      "registration.initialAccessTokens[0]",
+      /too easy to guess/,
+    ],
     ["any origin", { allowedOrigins: ["*"] }, "allowedOrigins[0]", /https:\/\/app\.example\.com/],
     [
       "an origin with a slash",
@@ -99,10 +257,13 @@ describe("the rules", () => {
       "allowedOrigins[0]",
       /^(?!.*write https:\/\/\*)/,
     ],
+    ["a proxy by name", { trustedProxies: ["10.0.0.0/8", "proxy.internal"] }, "trustedProxies[1]", /10\.0\.0\.0\/8/],
+    ["every address as a proxy", { trustedProxies: ["0.0.0.0/0"] }, "trustedProxies[0]", /name your proxies/],
+    ["a crooked network", { trustedProxies: ["10.0.0.1/8"] }, "trustedProxies[0]", /write 10\.0\.0\.0\/8$/],
     ["a short secret", { secret: ["abcdefghijklmnopqrstuvwxyz01234"] }, "secret[0]", /too weak/],
     ["a monotonous secret", { secret: ["abcabcabcabcabcabcabcabcabcabcabcabcabc"] }, "secret[0]", /too weak/],
-    ["another store", { store: "redis://:password@h/0" }, "store", /cannot be redis:/],
-    ["a store without path", { store: "sqlite:" }, "store", /sqlite: with a path/],
+    ["another store", { store: "postgres://user:pass@db/x" }, "store", /cannot be postgres:/],
+    ["a store without path", { store: "sqlite:" }, "store", /sqlite:.\/path/],
     ["a store without scheme", { store: "password" }, "store", /has no scheme/],
     ["http beyond loopback", { baseUrl: "http://mcp.example.com" }, "baseUrl", /must be https/],
     [
@@ -153,6 +314,11 @@ describe("the rules", () => {
   it.each<[string, Partial<CoreConfigInput>, string]>([
     ["an issuer with a path", { issuer: "https://mcp.example.com/auth" }, "issuer"],
     ["a group that gives nothing", { groups: { g: [] } }, "groups.g"],
+    [
+      "a key of no use beside a good one",
+      { machines: { m: { scopes: ["mcp/read"], jwks: { keys: [jwk, shortJwk] } } } },
+      "machines.m.jwks.keys[1]",
+    ],
     ["a required identity scope", { requiredScopes: ["openid"] }, "requiredScopes"],
   ])("warn of %s", (_, input, setting) => {
     const { problems, warnings } = judge(input);
@@ -164,8 +330,39 @@ describe("the rules", () => {
     ["an issuer that is an origin", { issuer: "https://mcp.example.com" }],
     [
       "first party with a secret",
-      { clients: { c: { ...client, redirectUris: ["cursor://x"], secrets: ["s"], firstParty: true } } },
+      { clients: { c: { ...client, redirectUris: ["cursor://x"], secretHashes: [hash], firstParty: true } } },
     ],
+    [
+      "first party with keys",
+      { clients: { c: { ...client, redirectUris: ["cursor://x"], jwks: { keys: [jwk] }, firstParty: true } } },
+    ],
+    ["a machine with published keys", { machines: { "nightly.report-1": { scopes: ["mcp/read"], jwksUri } } }],
+    [
+      "a default for registrations that comes with what they may have",
+      { registration: { allowedScopes: ["mcp/write"], defaultScopes: ["mcp/read"] } },
+    ],
+    [
+      "short names of full scopes",
+      {
+        requiredScopes: ["read"],
+        groups: { g: ["write"] },
+        machines: { m: { scopes: ["read"] } },
+        clients: { c: { ...client, scopes: ["read"] } },
+      },
+    ],
+    [
+      "full names of short scopes of the resource server",
+      {
+        cognito: { ...cognito, resourceServer: "mcp" },
+        scopes: { read: {}, write: { includes: ["mcp/read"] } },
+        requiredScopes: ["mcp/read"],
+        groups: { g: ["mcp/write"] },
+        registration: { defaultScopes: ["mcp/read"], allowedScopes: ["mcp/write"] },
+      },
+    ],
+    ...["https://mcp.example.com/mcp", "http://localhost:8000/mcp", "http://localhost", "myapp://server"].map(
+      (resource): [string, Partial<CoreConfigInput>] => [resource, { cognito: { ...cognito, resource } }],
+    ),
     ["first party over https", { clients: { c: { ...client, firstParty: true } } }],
     [
       "a required scope that comes with another",

@@ -1,4 +1,7 @@
+import { keyRules } from "./check-keys.ts";
 import { scopeRules } from "./check-scopes.ts";
+import { parseIpNetwork } from "./ip-network.ts";
+import { hasOwnKeys } from "./own-keys.ts";
 import { type Rule, ruleFor } from "./rule.ts";
 import type { CoreConfig } from "./section.ts";
 import { isLoopbackHost } from "./values.ts";
@@ -46,12 +49,19 @@ const cognitoDomain = rule("cognito-domain", ["cognito"], ({ cognito }, report) 
   else if (url.href.replace(/\/$/, "") !== url.origin) wrong("must have no path, query, fragment or user name");
 });
 
+const providerHint = rule("provider-hint", ["cognito"], ({ cognito }, report) => {
+  if (cognito.identityProvider === undefined || cognito.idpIdentifier === undefined) return;
+  const other = report.name(["cognito", "identityProvider"]);
+  report.problem(["cognito", "idpIdentifier"], `names an identity provider, as ${other} does; keep one of the two`);
+});
+
 const isHttps = (text: string): boolean => URL.canParse(text) && new URL(text).protocol === "https:";
 
 const firstParty = rule("first-party", ["clients"], ({ clients }, report) => {
   for (const [id, client] of Object.entries(clients)) {
-    if (!client.firstParty || client.secrets.length > 0 || client.redirectUris.every(isHttps)) continue;
-    const mend = `give it a secret, or https addresses only in ${report.name(["clients", id, "redirectUris"])}`;
+    const confidential = client.secretHashes.length > 0 || hasOwnKeys(client);
+    if (!client.firstParty || confidential || client.redirectUris.every(isHttps)) continue;
+    const mend = `give it a secret or keys, or https addresses only in ${report.name(["clients", id, "redirectUris"])}`;
     report.problem(["clients", id, "firstParty"], `any program could pass for this client and skip consent; ${mend}`);
   }
 });
@@ -71,6 +81,17 @@ const machineResource = rule("machine-resource", ["machines", "resources"], (con
       if (paths.includes(path)) return;
       const message = `is not the path of a resource; there are: ${paths.length === 0 ? "none" : paths.join(", ")}`;
       report.problem(["machines", id, "resources", index], message);
+    });
+  }
+});
+
+const resourceServerResource = rule("resource-server-resource", ["resourceServers", "resources"], (config, report) => {
+  const paths = config.resources.map((resource) => resource.path);
+  for (const [id, server] of Object.entries(config.resourceServers)) {
+    server.resources.forEach((path, index) => {
+      if (paths.includes(path)) return;
+      const message = `is not the path of a resource; there are: ${paths.length === 0 ? "none" : paths.join(", ")}`;
+      report.problem(["resourceServers", id, "resources", index], message);
     });
   }
 });
@@ -110,11 +131,26 @@ const allowedOrigin = rule("allowed-origin", ["allowedOrigins"], ({ allowedOrigi
   });
 });
 
+const trustedProxy = rule("trusted-proxy", ["trustedProxies"], ({ trustedProxies }, report) => {
+  trustedProxies.forEach((text, index) => {
+    const network = parseIpNetwork(text);
+    if (typeof network === "string") report.problem(["trustedProxies", index], network);
+  });
+});
+
 const weakSecret = rule("weak-secret", ["secret"], ({ secret }, report) => {
   secret.forEach((text, index) => {
     if (text.length >= 32 && new Set(text).size >= 10) return;
     const message = "is too weak: take at least 32 random bytes, such as from: openssl rand -base64 32";
     report.problem(["secret", index], message);
+  });
+});
+
+const weakInitialAccessToken = rule("weak-initial-access-token", ["registration"], ({ registration }, report) => {
+  registration.initialAccessTokens.forEach((text, index) => {
+    if (text.length >= 20) return;
+    const message = "is too easy to guess: take at least 20 characters, such as from: openssl rand -base64 32";
+    report.problem(["registration", "initialAccessTokens", index], message);
   });
 });
 
@@ -124,24 +160,36 @@ const issuerPath = rule("issuer-path", ["issuer"], ({ issuer }, report) => {
 });
 
 const storeScheme = rule("store-scheme", ["store"], ({ store }, report) => {
-  if (store === "memory:" || /^sqlite:./.test(store)) return;
+  if (store === "memory:" || /^(?:sqlite:.|rediss?(?:\+sentinel|\+cluster)?:\/\/.|dynamodb:\/\/.)/.test(store)) return;
   // Only the scheme is repeated: the rest of the URL may hold a password.
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(store)?.[0];
   const what = scheme === undefined ? "has no scheme" : `cannot be ${scheme}`;
-  report.problem(["store"], `${what}; write memory: or sqlite: with a path, such as sqlite:./.sallyport/store.db`);
+  report.problem(["store"], `${what}; write memory:, sqlite:./path, redis://host:6379 or dynamodb://table?region=…`);
+});
+
+const publishBefore = rule("publish-before", ["keys"], ({ keys }, report) => {
+  if (keys.publishBefore < keys.rotateEvery) return;
+  const message = `must be shorter than ${report.name(["keys", "rotateEvery"])}, or every key would sign for longer than that`;
+  report.problem(["keys", "publishBefore"], message);
 });
 
 /** What holds between the settings of the core section. */
 export const coreRules: readonly Rule[] = [
   ...scopeRules,
+  ...keyRules,
   cognitoDomain,
+  providerHint,
   firstParty,
   defaultResource,
   machineResource,
+  resourceServerResource,
   duplicatePath,
   reservedPath,
   allowedOrigin,
+  trustedProxy,
   weakSecret,
+  weakInitialAccessToken,
   issuerPath,
   storeScheme,
+  publishBefore,
 ];

@@ -1,9 +1,7 @@
 import type { z } from "zod";
 import { isTree, type Tree } from "./layer.ts";
-import { fieldsOf, type Path } from "./walk.ts";
-
-/** Scopes that every client may ask for and that no token carries: a sign-in is what they stand for. */
-export const identityScopes: ReadonlySet<string> = new Set(["openid", "email", "profile", "offline_access"]);
+import { fullNamesOf, identityScopes, scopeNames } from "./scope-names.ts";
+import { elementOf, fieldsOf, kindOf, type Path, recordOf } from "./walk.ts";
 
 /** Settings that follow from others. */
 export interface Derived {
@@ -20,7 +18,8 @@ const listOfTexts = (value: unknown): value is string[] =>
  * Fills in what one setting of the core section says about another:
  * `requiredScopes` holds for each resource that sets none of its own; where no `scopes` are written down, those that
  * resources name are the ones there are; identity scopes are taken out of required ones, since every user who signed
- * in has them and no token says so.
+ * in has them and no token says so; and wherever a setting names a scope, it then has the name under `scopes`, so that
+ * nothing behind this point knows of short and full names.
  */
 export function deriveSettings(schema: z.ZodType, given: Tree): Derived {
   const fields = fieldsOf(schema);
@@ -65,10 +64,35 @@ export function deriveSettings(schema: z.ZodType, given: Tree): Derived {
       for (const [name, source] of named) from.push({ path: ["scopes", name], source });
     }
   }
-  return { input, from, warnings };
+  const resourceServer = isTree(given.cognito) ? given.cognito.resourceServer : undefined;
+  const names = scopeNames(
+    isTree(input.scopes) ? Object.keys(input.scopes) : [],
+    typeof resourceServer === "string" ? resourceServer : undefined,
+  );
+  const resolved = renameScopes(schema, input, (name) => names.resolve(name) ?? name);
+  return { input: isTree(resolved) ? resolved : input, from, warnings };
 }
 
-/** The scopes that resources have or require, each with the place that names it. */
+/** The value with every scope that it names renamed. Lists keep their length: messages tell places by index. */
+function renameScopes(schema: z.ZodType, value: unknown, rename: (name: string) => string): unknown {
+  if (typeof value === "string") return kindOf(schema) === "scope" ? rename(value) : value;
+  const element = elementOf(schema);
+  if (Array.isArray(value)) return element ? value.map((item: unknown) => renameScopes(element, item, rename)) : value;
+  if (!isTree(value)) return value;
+  const fields = fieldsOf(schema);
+  const entry = recordOf(schema);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const field = fields?.get(key) ?? entry;
+      return [key, field ? renameScopes(field, item, rename) : item];
+    }),
+  );
+}
+
+/**
+ * The scopes that resources have or require, each with the place that names it. A short name beside a full one that it
+ * could stand for is no scope of its own.
+ */
 function namedScopes(resources: unknown, required: unknown): Map<string, Path> {
   const named = new Map<string, Path>();
   const add = (scopes: unknown, path: Path): void => {
@@ -82,5 +106,5 @@ function namedScopes(resources: unknown, required: unknown): Map<string, Path> {
     });
   }
   add(required, ["requiredScopes"]);
-  return named;
+  return new Map([...named].filter(([name]) => fullNamesOf(name, named.keys()).length === 0));
 }

@@ -117,7 +117,7 @@ describe("settingsReference", () => {
     "| `registration.cap` | whole number | `10000` | `SALLYPORT_REGISTRATION_CAP` |",
     "| `secret` | list of secrets | `[]` | `SALLYPORT_SECRET` |",
     "| `cognito.client_secret` | secret, or `none` | required | `SALLYPORT_COGNITO_CLIENT_SECRET`, `COGNITO_CLIENT_SECRET` |",
-    "| `resources[].required_scopes` | list of texts | `[]` |  |",
+    "| `resources[].required_scopes` | list of scopes | `[]` |  |",
     "| `clients.<name>.first_party` | `true` or `false` | `false` |  |",
     "| `log_format` | `text` or `json` | `text` | `SALLYPORT_LOG_FORMAT` |",
     "| `api_keys` | table of name → secret | `{}` | `SALLYPORT_API_KEYS` |",

@@ -1,8 +1,8 @@
 /** Settings: their schema, how they are read, checked, shown and documented. */
 export { coreRules, reservedSegments } from "./check.ts";
+export { scopeFault } from "./check-scopes.ts";
 export type { CombinedShape } from "./combine.ts";
 export { combine } from "./combine.ts";
-export { identityScopes } from "./derive.ts";
 export type { Environment } from "./from-environment.ts";
 export { configJsonSchema } from "./json-schema.ts";
 export type { Loaded, LoadOptions } from "./load.ts";
@@ -18,4 +18,4 @@ export type { CoreConfig, CoreConfigInput } from "./section.ts";
 export { coreSection, secretSetting } from "./section.ts";
 export type { ShownSetting } from "./show.ts";
 export { showConfig } from "./show.ts";
-export { byteSize, duration, endpointUrl, isLoopbackHost, scopeName } from "./values.ts";
+export { byteSize, duration, endpointUrl, isLoopbackHost, scopeName, scopeReference } from "./values.ts";

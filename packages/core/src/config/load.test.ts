@@ -16,6 +16,7 @@ const gatewaySection = z.strictObject({
     )
     .default([]),
   headers: z.record(z.string(), z.strictObject({ maxAge: z.int() })).default({}),
+  apiKeys: z.record(z.string(), z.string().meta({ secret: true })).default({}),
   console: z.strictObject({ pageSize: z.int().default(20) }).optional(),
 });
 const schema = combine([coreSection, gatewaySection]);
@@ -265,6 +266,17 @@ describe("the environment", () => {
     ],
     ["SALLYPORT_COGNITO_SCOPES", "openid email", (c) => c.cognito.scopes, ["openid", "email"]],
     ["SALLYPORT_COGNITO_SCOPES", '["openid"]', (c) => c.cognito.scopes, ["openid"]],
+    ["SALLYPORT_COGNITO_RESOURCE_SERVER", "mcp", (c) => c.cognito.resourceServer, "mcp"],
+    ["SALLYPORT_COGNITO_IDENTITY_PROVIDER", "Okta", (c) => c.cognito.identityProvider, "Okta"],
+    ["SALLYPORT_COGNITO_IDP_IDENTIFIER", "example.com", (c) => c.cognito.idpIdentifier, "example.com"],
+    ["SALLYPORT_COGNITO_LANG", "de", (c) => c.cognito.lang, "de"],
+    ["SALLYPORT_COGNITO_PROMPT", "select_account", (c) => c.cognito.prompt, "select_account"],
+    ["SALLYPORT_COGNITO_ACR_VALUES", "a:2 a:1", (c) => c.cognito.acrValues, ["a:2", "a:1"]],
+    ["SALLYPORT_COGNITO_RESOURCE", "https://a.example/mcp", (c) => c.cognito.resource, "https://a.example/mcp"],
+    ["SALLYPORT_COGNITO_CLAIMS", "custom:tenant,locale", (c) => c.cognito.claims, ["custom:tenant", "locale"]],
+    ["SALLYPORT_COGNITO_CLAIMS", "[]", (c) => c.cognito.claims, []],
+    ["SALLYPORT_COGNITO_USER_INFO", "true", (c) => c.cognito.userInfo, true],
+    ["SALLYPORT_COGNITO_TIMEOUT", "3s", (c) => c.cognito.timeout, 3000],
     ["SALLYPORT_SCOPES", '{"my_read":{"step_up":true}}', (c) => c.scopes, { my_read: { includes: [], stepUp: true } }],
     ["SALLYPORT_RESOURCES", '[{"path":"/x"}]', (c) => c.resources, [{ path: "/x", requiredScopes: [] }]],
     ["SALLYPORT_COGNITO_CLIENT_SECRET", "none", (c) => c.cognito.clientSecret, null],
@@ -361,6 +373,37 @@ describe("required scopes", () => {
     },
   );
 
+  it("may have short names; what comes out is as configured, in every place that names a scope", async () => {
+    const { config } = await load({
+      text: `${text.replace('"mcp/write" = {}', '"mcp/write".includes = ["read"]')}
+        [groups]
+        readers = ["read", "mcp/write"]
+        [machines.robot]
+        scopes = ["write"]
+        [registration]
+        default_scopes = ["read"]
+        [cognito]
+        scopes = ["openid", "read"]`,
+      env: { SALLYPORT_REQUIRED_SCOPES: "openid read" },
+    });
+    expect(config.requiredScopes).toEqual(["mcp/read"]);
+    expect(config.resources.map((resource) => resource.requiredScopes)).toEqual([["mcp/read"], ["mcp/write"], []]);
+    expect(config.scopes["mcp/write"]?.includes).toEqual(["mcp/read"]);
+    expect(config.groups).toEqual({ readers: ["mcp/read", "mcp/write"] });
+    expect(config.machines.robot?.scopes).toEqual(["mcp/write"]);
+    expect(config.registration.defaultScopes).toEqual(["mcp/read"]);
+    // These are Cognito's own and none of ours.
+    expect(config.cognito.scopes).toEqual(["openid", "read"]);
+  });
+
+  it("may have full names where the resource server is named", async () => {
+    const { config } = await load({
+      text: "scopes.read = {}\ncognito.resource_server = 'mcp'\n[[resources]]\npath = '/a'",
+      env: { SALLYPORT_REQUIRED_SCOPES: "mcp/read" },
+    });
+    expect(config.resources[0]?.requiredScopes).toEqual(["read"]);
+  });
+
   it("leave out identity scopes, with a warning", async () => {
     const { config, warnings } = await load({ text, env: { SALLYPORT_REQUIRED_SCOPES: "openid email" } });
     expect(config.requiredScopes).toEqual([]);
@@ -385,6 +428,28 @@ describe("required scopes", () => {
       env: { SALLYPORT_REQUIRED_SCOPES: "mcp/read" },
     });
     expect(config.scopes).toEqual({ "mcp/read": { includes: [], stepUp: false } });
+  });
+});
+
+describe("scopes that nobody wrote down", () => {
+  it("are made of what resources name; a short name beside a full one is no scope of its own", async () => {
+    const { config } = await load({
+      text: "[[resources]]\npath = '/a'\nrequired_scopes = ['read']\n[[resources]]\npath = '/b'\nscopes = ['mcp/read']",
+    });
+    expect(Object.keys(config.scopes)).toEqual(["mcp/read"]);
+    expect(config.resources[0]?.requiredScopes).toEqual(["mcp/read"]);
+  });
+
+  it("are not guessed where a short name could be several", async () => {
+    const problems = await problemsOf({
+      text: "[[resources]]\npath = '/a'\nrequired_scopes = ['read']\n[[resources]]\npath = '/b'\nscopes = ['x/read', 'y/read']",
+    });
+    expect(problems).toMatchObject([
+      {
+        setting: "resources[0].required_scopes[0]",
+        message: '"read" could be x/read or y/read; write one of them in full',
+      },
+    ]);
   });
 });
 
@@ -569,12 +634,13 @@ describe("secrets by reference", () => {
     const problems = await problemsOf({
       text: `
         secret = ["env:GONE"]
-        [clients.c]
-        name = "c"
-        redirect_uris = ["https://c.example/cb"]
-        secrets = ["file:gone"]`,
+        [registration]
+        initial_access_tokens = ["file:gone"]
+        [api_keys]
+        first = "file:gone"`,
     });
-    expect(problems.map(({ setting }) => setting)).toEqual(["clients.c.secrets[0]", "secret[0]"]);
+    const settings = problems.map(({ setting }) => setting).toSorted();
+    expect(settings).toEqual(["api_keys.first", "registration.initial_access_tokens[0]", "secret[0]"]);
   });
 
   it("are followed for secret settings only", async () => {

@@ -94,7 +94,7 @@ function bareTypeText(schema: z.ZodType): string {
   if (schema instanceof z.ZodArray) {
     const element = elementOf(schema);
     const of = element ? typeText(element) : "";
-    return of === "" ? "list" : `list of ${of.replace(/^(text|table|secret)$/, "$1s")}`;
+    return of === "" ? "list" : `list of ${of.replace(/^(text|table|secret|scope)$/, "$1s")}`;
   }
   if (schema instanceof z.ZodRecord) {
     const entry = recordOf(schema);

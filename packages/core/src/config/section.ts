@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { byteSize, duration, endpointUrl, scopeName } from "./values.ts";
+import { byteSize, duration, endpointUrl, exactUrl, scopeName, scopeReference } from "./values.ts";
 
 /** Marks a setting whose value never appears in `config show`, logs or errors. */
 export const secretSetting = () => z.string().min(1).meta({ secret: true });
@@ -30,6 +30,64 @@ const cognito = z
       .min(1)
       .default(["openid", "email", "profile"])
       .describe("What is asked of Cognito at sign-in. What a client asks for is never forwarded."),
+    resourceServer: z
+      .string()
+      .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, "an identifier has no spaces, quotes or backslashes")
+      .optional()
+      .describe(
+        "Identifier of the pool's resource server: with mcp, a scope named read here is mcp/read at Cognito, and either name means it.",
+      ),
+    identityProvider: z
+      .string()
+      .min(1)
+      .max(32)
+      .optional()
+      .describe("Sends users straight to this identity provider of the pool; not together with idp_identifier."),
+    idpIdentifier: z
+      .string()
+      .min(1)
+      .max(40)
+      .optional()
+      .describe("The same by an identifier, such as an e-mail domain."),
+    lang: z.string().min(2).max(10).optional().describe("Language of the managed login pages, such as de or zh-CN."),
+    prompt: z
+      .enum(["login", "select_account"])
+      .optional()
+      .describe("Sent where the client's request has no prompt of its own. Managed login only."),
+    acrValues: z
+      .array(z.string().regex(/^[\x21-\x7e]{1,256}$/, "a value has no spaces"))
+      .default([])
+      .describe("Authentication contexts asked for, where the pool's tier has them."),
+    resource: z
+      .string()
+      .regex(
+        /^(?:https:\/\/|http:\/\/localhost(?=[:/]|$)|(?!http:)[a-z][a-z0-9+.-]*:\/\/)[\x21\x23-\x5b\x5d-\x7e]*$/i,
+        "write a full URL: https://…, http://localhost… or an app's own scheme",
+      )
+      .refine((text) => URL.canParse(text), "write a full URL")
+      .optional()
+      .describe("RFC 8707 resource asked of Cognito, where the pool's tier binds tokens; their aud must then be it."),
+    claims: z
+      .array(z.string().regex(/^[\x21-\x7e]{1,256}$/, "a claim's name has no spaces"))
+      .optional()
+      .describe("The claims of a sign-in that a principal carries; every attribute of the user when left out."),
+    userInfo: z
+      .boolean()
+      .default(false)
+      .describe("Asks Cognito's userInfo endpoint as well, for attributes that are not in the tokens."),
+    logoutUri: exactUrl()
+      .optional()
+      .describe(
+        "Where Cognito sends the browser after signing out: one of the app client's sign-out URLs; base_url/logout when left out.",
+      ),
+    globalSignOut: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Ending all grants of a user also calls AdminUserGlobalSignOut; needs @aws-sdk/client-cognito-identity-provider and credentials.",
+      ),
+    // Shorter than the lease under which a grant is renewed, so that no second replica asks while the first still waits.
+    timeout: duration({ min: "1s", max: "9s" }).prefault("8s").describe("How long one request to Cognito may take."),
   })
   .describe("The Amazon Cognito user pool behind the sign-in.");
 
@@ -37,30 +95,54 @@ const resource = z.strictObject({
   path: path.describe("Path of a protected MCP endpoint below base_url."),
   name: z.string().max(200).optional().describe("Shown on the consent page and in the metadata."),
   scopes: z
-    .array(scopeName())
+    .array(scopeReference())
     .optional()
     .describe("Scopes that can be had for it; every configured scope when left out."),
   requiredScopes: z
-    .array(scopeName())
+    .array(scopeReference())
     .default([])
     .describe("Scopes without which no request passes; a scope that includes one of them counts."),
+  accessTtl: duration({ min: "1m", max: "1h" })
+    .optional()
+    .describe("How long access tokens for it live; tokens.access_ttl when left out."),
 });
 
 const scope = z.strictObject({
   description: z.string().max(200).optional().describe("Plain words for the consent page."),
-  includes: z.array(scopeName()).default([]).describe("Scopes that come with it."),
+  includes: z.array(scopeReference()).default([]).describe("Scopes that come with it."),
   stepUp: z.boolean().default(false).describe("Left out of the first challenge: asked for only when it is needed."),
 });
+
+const secretHashes = () =>
+  z
+    .array(
+      z.string().regex(/^sha256:[A-Za-z0-9_-]{43}$/, "write sha256: and the hash, as `sallyport secret` prints it"),
+    )
+    .max(2)
+    .default([]);
+
+/** Public keys (RFC 7517 §5); what a key must be for its algorithm is judged where it is used. */
+const jwks = () =>
+  z
+    .strictObject({ keys: z.array(z.record(z.string(), z.unknown())).min(1).max(16) })
+    .refine((set) => !set.keys.some((key) => "d" in key || "k" in key), "must hold public keys only")
+    .optional();
+
+const jwksUri = () =>
+  z
+    .string()
+    .regex(/^https:\/\//, "must be https")
+    .optional();
 
 const registeredClient = z.strictObject({
   name: z.string().min(1).max(100),
   redirectUris: z.array(z.string()).min(1),
-  secrets: z
-    .array(secretSetting())
-    .max(2)
-    .default([])
-    .describe("None: a public client. Two: an old and a new one, while they are changed."),
-  scopes: z.array(scopeName()).optional().describe("The most it may have; everything when left out."),
+  secretHashes: secretHashes().describe(
+    "Hashes of its secrets, made by `sallyport secret`. None and no keys: a public client. Two: an old and a new one, while they are changed.",
+  ),
+  jwks: jwks().describe("Its public keys, for private_key_jwt; not together with jwks_uri or secret_hashes."),
+  jwksUri: jwksUri().describe("Where its public keys are published, for private_key_jwt."),
+  scopes: z.array(scopeReference()).optional().describe("The most it may have; everything when left out."),
   firstParty: z
     .boolean()
     .default(false)
@@ -69,14 +151,57 @@ const registeredClient = z.strictObject({
 
 const machine = z.strictObject({
   scopes: z
-    .array(scopeName())
+    .array(scopeReference())
     .min(1)
-    .describe("What this Cognito app client may have here; never more than Cognito gives it."),
+    .describe("What this machine may have here; a Cognito app client never gets more than Cognito gives it."),
   resources: z.array(path).optional().describe("Paths of the resources it may use; all when left out."),
+  jwks: jwks().describe(
+    "Its public keys: it signs in by private_key_jwt, and Cognito is not asked. Not with jwks_uri.",
+  ),
+  jwksUri: jwksUri().describe("Where its public keys are published."),
+});
+
+const resourceServer = z.strictObject({
+  secretHashes: secretHashes()
+    .refine((hashes) => hashes.length > 0, "give at least one")
+    .describe("Hashes of its secrets, made by `sallyport secret`."),
+  resources: z.array(path).min(1).describe("Paths of the resources whose tokens it may ask about."),
+});
+
+/** A host, or `*.` and a domain for every host below it. */
+const hostPattern = () =>
+  z.string().regex(/^(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*$/, "write a host such as claude.ai, or *.example.com");
+
+const metadataDocuments = z.strictObject({
+  enabled: z.boolean().default(true),
+  allowedHosts: z.array(hostPattern()).optional().describe("Only documents on these hosts; every host when left out."),
+  deniedHosts: z.array(hostPattern()).default([]).describe("No document on these hosts; goes before allowed_hosts."),
 });
 
 const registration = z.strictObject({
   enabled: z.boolean().default(true),
+  defaultScopes: z
+    .array(scopeReference())
+    .optional()
+    .describe("What a client gets that neither registers nor asks for scopes; the resource's default when left out."),
+  allowedScopes: z
+    .array(scopeReference())
+    .optional()
+    .describe("The most a dynamic client may have; everything when left out."),
+  publicClientPatterns: z
+    .array(z.string().min(1).max(100))
+    .default(["*"])
+    .describe(
+      "Names that may register without a secret; * stands for any text. No security border: a client chooses its own name.",
+    ),
+  redirectHosts: z
+    .array(hostPattern())
+    .optional()
+    .describe("Hosts that https redirects of dynamic clients may have; every host when left out."),
+  initialAccessTokens: z
+    .array(secretSetting())
+    .default([])
+    .describe("Bearer tokens of which a registration must bring one (RFC 7591 §3); anyone may register when empty."),
   cap: z
     .int()
     .min(1)
@@ -98,7 +223,7 @@ const tokens = z.strictObject({
   refreshIdleTtl: duration({ min: "10m", max: "365d" })
     .prefault("30d")
     .describe("A refresh token that is not used for so long ends."),
-  refreshTtl: duration({ min: "10m", max: "3650d" })
+  refreshTtl: duration({ min: "1h", max: "3650d" })
     .prefault("30d")
     .describe("The life of Cognito's own refresh token, as the app client has it; no grant outlives it."),
   graceWindow: duration({ min: "0s", max: "5m" })
@@ -115,12 +240,88 @@ const tokens = z.strictObject({
     .describe("For how long after that an unreachable Cognito is borne."),
 });
 
+const keys = z.strictObject({
+  rotateEvery: duration({ min: "1h", max: "3650d" })
+    .prefault("90d")
+    .describe("How long a signing key signs before the next one takes over."),
+  publishBefore: duration({ min: "10m", max: "30d" })
+    .prefault("1d")
+    .describe("How long the next key is published before it signs: longer than anyone may cache the key set."),
+});
+
+const consent = z.strictObject({
+  remember: duration({ min: "0s", max: "365d" })
+    .prefault("30d")
+    .describe("How long an approval is remembered; 0s: every sign-in is asked for."),
+  mostRemembered: z.int().min(1).max(500).default(50).describe("How many approvals of a user are remembered."),
+});
+
+const link = () =>
+  z
+    .string()
+    .regex(/^https:\/\/[^\s\\@"<>]+$/, "must be an https URL without user name")
+    .max(2048)
+    .optional();
+
+const branding = z.strictObject({
+  name: z.string().min(1).max(60).default("Sallyport").describe("Whose sign-in this is, at the head of every page."),
+  logo: z
+    .string()
+    .regex(
+      /^(?:https:\/\/[^\s\\@"<>';]+|data:image\/(?:png|jpeg|webp|svg\+xml);base64,[A-Za-z0-9+/]+={0,2})$/,
+      "write an https URL or a data:image/…;base64, URL",
+    )
+    .max(200_000)
+    .optional()
+    .describe("An image: an https URL, or a data: URL that needs no other host."),
+  accentColor: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i, "write a colour such as #0e5f63")
+    .optional()
+    .describe("Colour of buttons and marks; made darker or lighter where its contrast would not do."),
+  termsUrl: link().describe("Terms of use, linked from every page."),
+  privacyUrl: link().describe("Privacy notice, linked from every page."),
+});
+
 const limits = z.strictObject({
   register: z.int().min(1).default(120).describe("Registrations a minute and address."),
   authorize: z.int().min(1).default(300).describe("Authorization requests a minute and address."),
-  token: z.int().min(1).default(600).describe("Token requests a minute and address."),
+  consent: z.int().min(1).default(300).describe("Answers to consent pages a minute and address."),
+  token: z.int().min(1).default(600).describe("Token requests a minute and address, of whoever is not identified."),
+  introspect: z
+    .int()
+    .min(1)
+    .default(6000)
+    .describe(
+      "Introspection requests a minute and address, or of one authenticated resource server over all replicas.",
+    ),
   failedClientAuth: z.int().min(1).default(60).describe("Failed client authentications a minute and client."),
+  client: z
+    .int()
+    .min(1)
+    .default(6000)
+    .describe("Token requests a minute of one authenticated client, over all replicas."),
+  principal: z
+    .int()
+    .min(1)
+    .default(300)
+    .describe("Token requests a minute of one user through one client, or of one machine, over all replicas."),
 });
+
+const kms = z
+  .strictObject({
+    keyId: z.string().min(1).max(2048).describe("Id, alias or ARN of a symmetric key."),
+    region: z
+      .string()
+      .regex(/^[a-z]{2,4}(-[a-z]+)+-\d$/, "write a region such as eu-central-1")
+      .optional(),
+    endpoint: endpointUrl().optional().describe("Of a local stand-in instead of AWS."),
+    readOnly: z
+      .boolean()
+      .default(false)
+      .describe("Only opens what was sealed with it before; the root secret seals again: the way back from KMS."),
+  })
+  .describe("AWS KMS key that wraps the keys of stored records, in place of the root secret.");
 
 /** The settings of the library. Each key has its default and its doc text here and nowhere else. */
 export const coreSection = z.strictObject({
@@ -129,7 +330,7 @@ export const coreSection = z.strictObject({
   cognito,
   resources: z.array(resource).default([]).describe("The protected MCP endpoints."),
   requiredScopes: z
-    .array(scopeName())
+    .array(scopeReference())
     .default([])
     .describe("Scopes without which no request passes, for every resource that sets none of its own."),
   defaultResource: path
@@ -137,7 +338,7 @@ export const coreSection = z.strictObject({
     .describe("Which resource is meant by a client that names none, when there are several."),
   scopes: z.record(scopeName(), scope).default({}).describe("Every scope that can be granted."),
   groups: z
-    .record(z.string().min(1).max(128), z.array(scopeName()))
+    .record(z.string().min(1).max(128), z.array(scopeReference()))
     .default({})
     .describe("Cognito group → scopes. A group that is not here gives nothing."),
   clients: z
@@ -145,17 +346,37 @@ export const coreSection = z.strictObject({
     .default({})
     .describe("Clients known beforehand, by client_id."),
   machines: z
-    .record(z.string().regex(/^[\w+]{1,128}$/), machine)
+    .record(z.string().regex(/^[\w+.-]{1,128}$/), machine)
     .default({})
-    .describe("Cognito app clients with client_credentials that may come, by client id."),
+    .describe(
+      "Who may come by client_credentials: Cognito app clients by their client id, machines with keys of their own by any id.",
+    ),
+  resourceServers: z
+    .record(z.string().regex(/^[\x21-\x7e]{1,256}$/), resourceServer)
+    .default({})
+    .describe("Who may ask /introspect, by the id that they authenticate with."),
   registration: registration.prefault({}).describe("Dynamic client registration (RFC 7591)."),
+  metadataDocuments: metadataDocuments.prefault({}).describe("Clients whose id is the URL of their metadata (CIMD)."),
+  consent: consent.prefault({}),
+  branding: branding.prefault({}).describe("How the pages look."),
   tokens: tokens.prefault({}),
+  keys: keys.prefault({}).describe("The keys that sign access tokens."),
   limits: limits.prefault({}),
+  trustedProxies: z
+    .array(z.string())
+    .default([])
+    .describe(
+      "Addresses or networks (10.0.0.0/8) whose X-Forwarded-For is believed; otherwise the socket's address counts.",
+    ),
   secret: z
     .array(secretSetting())
     .default([])
     .describe("Root secrets, at least 32 random bytes each; the first writes, all read."),
-  store: z.string().default("sqlite:./.sallyport/store.db").describe("Where state lives: memory: or sqlite:./path."),
+  kms: kms.optional(),
+  store: z
+    .string()
+    .default("sqlite:./.sallyport/store.db")
+    .describe("Where state lives: memory:, sqlite:./path, redis://host:6379 or dynamodb://table?region=…."),
   allowedOrigins: z.array(z.string()).default([]).describe("Web origins whose scripts may call the endpoints."),
   maxBody: byteSize().prefault("64KiB").describe("The largest form or registration that is read."),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),

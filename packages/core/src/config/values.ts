@@ -34,6 +34,9 @@ export const scopeName = () =>
     .max(256)
     .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "a scope has no spaces, quotes or backslashes");
 
+/** A scope of those under `scopes`, by its short or its full name; the name under `scopes` once settings are loaded. */
+export const scopeReference = () => scopeName().meta({ kind: "scope" });
+
 const loopbackHosts = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /** Whether a URL's host (as `URL.hostname` gives it) is this machine itself. */
@@ -41,7 +44,12 @@ export const isLoopbackHost = (hostname: string): boolean =>
   loopbackHosts.has(hostname) || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 
 /** An https URL, or http on loopback; without userinfo, query and fragment; without a trailing slash once parsed. */
-export const endpointUrl = () =>
+export const endpointUrl = () => webUrl((url) => url.href.replace(/\/+$/, ""));
+
+/** The same for a URL that somebody else compares character by character: it stays as it is written. */
+export const exactUrl = () => webUrl((_url, text) => text.trim());
+
+const webUrl = (form: (url: URL, text: string) => string) =>
   z
     .string()
     .transform((text, context) => {
@@ -56,6 +64,6 @@ export const endpointUrl = () =>
       if (url.username || url.password) return fail("must not hold a user name or password");
       if (url.search || url.hash || text.includes("#") || text.includes("?"))
         return fail("must have no query or fragment");
-      return url.href.replace(/\/+$/, "");
+      return form(url, text);
     })
     .meta({ kind: "url" });

@@ -21,6 +21,19 @@ export interface DataKeys {
   open(place: string, kid: string, wrapped: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
+/**
+ * Names AWS KMS as what wraps data keys, together with the root secret that was active: names of records and hints are
+ * hashed under that one all the same.
+ * @param key tells one key in KMS from another
+ */
+export const kmsKid = (key: string, root: string): string => `kms:${key}.${root}`;
+
+/** Whether a key-encryption key is in AWS KMS. */
+export const isKmsKid = (kid: string): boolean => kid.startsWith("kms:");
+
+/** The root secret (by its id) that was active when something was sealed under this key-encryption key. */
+export const rootKidOf = (kid: string): string => (isKmsKid(kid) ? kid.slice(kid.indexOf(".") + 1) : kid);
+
 /** The key-encryption key of a record is not among the configured ones. The message says which and where it belongs. */
 export class MissingKey extends Error {
   override readonly name = "MissingKey";

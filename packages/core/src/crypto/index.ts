@@ -1,3 +1,5 @@
+export type { DataKey, DataKeys } from "./data-keys.ts";
+export { isKmsKid, kmsKid, MissingKey, rootKidOf } from "./data-keys.ts";
 export { fromBase64Url, toBase64Url } from "./encoding.ts";
 export { openText, sealText } from "./envelope.ts";
 export { constantTimeEqual, hmac, labelledHash, s256, tokenDigest } from "./hash.ts";
@@ -5,3 +7,5 @@ export { randomId } from "./random-id.ts";
 export type { RootKey, RootKeys } from "./root-keys.ts";
 export { deriveRootKeys, hkdf, lookupHash } from "./root-keys.ts";
 export { openHandle, sealHandle } from "./sealed-handle.ts";
+export type { SignatureAlgorithm, VerificationKey } from "./verification-key.ts";
+export { importVerificationKey, signatureAlgorithms, verifyJws } from "./verification-key.ts";

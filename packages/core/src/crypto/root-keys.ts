@@ -1,5 +1,7 @@
 import { hkdfSync } from "node:crypto";
+import { type DataKeys, isKmsKid, MissingKey } from "./data-keys.ts";
 import { toBase64Url } from "./encoding.ts";
+import { openText, sealText } from "./envelope.ts";
 import { hmac } from "./hash.ts";
 
 /** The keys that one root secret gives. Each has one use; none can be computed from another. */
@@ -25,6 +27,8 @@ export interface RootKeys {
   readonly active: RootKey;
   readonly all: readonly RootKey[];
   find(kid: string): RootKey | undefined;
+  /** Wraps the keys of records: by the active root secret, or elsewhere. */
+  readonly dataKeys: DataKeys;
 }
 
 /** HKDF-SHA-256 (RFC 5869). */
@@ -54,8 +58,24 @@ export function deriveRootKeys(secrets: readonly string[]): RootKeys {
   const active = all[0];
   if (!active) throw new RangeError("a root secret is needed");
   const byKid = new Map(all.map((key) => [key.kid, key]));
-  return { active, all, find: (kid) => byKid.get(kid) };
+  const find = (kid: string): RootKey | undefined => byKid.get(kid);
+  return { active, all, find, dataKeys: rootDataKeys(active, find) };
 }
+
+/** Each record has a data key of its own, wrapped under its place. */
+const rootDataKeys = (active: RootKey, find: RootKeys["find"]): DataKeys => ({
+  activeKid: active.kid,
+  seal(place, random) {
+    const key = random.bytes(32);
+    return { key, kid: active.kid, wrapped: sealText(active.wrap, place, key, random) };
+  },
+  open(place, kid, wrapped) {
+    const root = find(kid);
+    if (isKmsKid(kid)) throw new MissingKey(`it was sealed with AWS KMS (${kid}), and the setting "kms" is not there`);
+    if (!root) throw new MissingKey(`it was sealed under root secret ${kid}, which is not in the setting "secret"`);
+    return openText(root.wrap, place, wrapped);
+  },
+});
 
 /** Keyed hash of a low-entropy value under the active key, with the key's id so that it can be found after a change of secrets. */
 export const lookupHash = (key: RootKey, label: string, value: string): string =>

@@ -19,7 +19,7 @@ export async function changeGrant<R>(
     if (!stored) return undefined;
     const { grant, result } = change(stored.value);
     if (!grant) return result;
-    const ttl = grantTtl(grant, deps.clock.now(), deps.tokens);
+    const ttl = grantTtl(grant, deps.clock.now(), deps);
     if (await deps.grants.swap(grantId, stored.version, grant, { ttl, index: grantIndex(deps, grant) })) return result;
   }
 }

@@ -13,6 +13,10 @@ export interface GrantDeps {
   readonly keys: RootKeys;
   readonly identityProvider: IdentityProvider;
   readonly tokens: CoreConfig["tokens"];
+  /** How long an access token for a resource (its canonical URL) lives, ms. */
+  readonly accessTtlOf: (resource: string) => number;
+  /** Whether a machine is still configured to come as it came: with Cognito's word, or with keys of its own. */
+  readonly isMachine: (clientId: string, kind: "cognito_client" | "registered_key") => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -1,5 +1,5 @@
-import { lookupHash, type RootKeys } from "../crypto/index.ts";
-import { type EpochRecord, epochKind, type RecordStore, recordStore } from "../records/index.ts";
+import type { RootKeys } from "../crypto/index.ts";
+import { type EpochRecord, epochId, epochKind, type RecordStore, recordStore } from "../records/index.ts";
 import type { Clock, Random } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
 
@@ -34,11 +34,10 @@ export function createEpochs(
   const records: RecordStore<EpochRecord> = recordStore(epochKind, deps);
   const cache = new Map<string, SharedRead>();
 
-  const idsOf = (name: string): string[] =>
-    name === "all" ? [name] : deps.keys.all.map((key) => lookupHash(key, "epoch", name));
+  const idsOf = (name: string): ReadonlySet<string> => new Set(deps.keys.all.map((key) => epochId(key, name)));
 
   const read = async (name: string): Promise<number> => {
-    const found = await Promise.all(idsOf(name).map((id) => records.get(id)));
+    const found = await Promise.all([...idsOf(name)].map((id) => records.get(id)));
     return Math.max(0, ...found.map((record) => record?.value.instant ?? 0));
   };
 
@@ -62,11 +61,11 @@ export function createEpochs(
   return {
     async set(scope) {
       const name = "all" in scope ? "all" : "user" in scope ? `user ${scope.user}` : `client ${scope.client}`;
-      const [id] = idsOf(name);
       // +1: a grant that began in this very millisecond is ended as well.
       // Never back: another replica's clock may have been ahead.
       const instant = Math.max(await read(name), deps.clock.now() + 1);
-      if (id) await records.put(id, { instant }, { ttl: options.ttl });
+      // Under every root secret: a replica that knows only the old one, in the middle of a change, must find it too.
+      for (const id of idsOf(name)) await records.put(id, { instant, name }, { ttl: options.ttl, replicated: true });
       cache.delete(name);
     },
     async latest({ user, client }) {

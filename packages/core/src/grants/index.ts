@@ -1,3 +1,5 @@
+export { grantIndex } from "./change-grant.ts";
+
 import type { CoreConfig } from "../config/section.ts";
 import type { GrantDeps } from "./deps.ts";
 import { createEpochs, type Epochs } from "./epochs.ts";
@@ -6,6 +8,7 @@ import { createUpstreamRenewer } from "./renew-upstream.ts";
 
 export type { GrantDeps } from "./deps.ts";
 export { endGrant } from "./end-grant.ts";
+export { endGrants } from "./end-grants.ts";
 export type { EpochScope, Epochs } from "./epochs.ts";
 export { accessTokenEnd } from "./grant-lifetime.ts";
 export { parseHandleToken } from "./handle-token.ts";
@@ -13,19 +16,21 @@ export { issueCode } from "./issue-code.ts";
 export { issueMachineGrant } from "./issue-machine-grant.ts";
 export type { GrantJudge, Judgement } from "./judge-grant.ts";
 export type { LiveGrant } from "./redeem-code.ts";
-export { redeemCode } from "./redeem-code.ts";
+export { codeHolder, redeemCode } from "./redeem-code.ts";
 export { rotateRefreshToken } from "./rotate-refresh-token.ts";
 
 /**
  * Door two and the kill switches over one store. `settled` resolves when no renewal is under way: what Cognito has
  * rotated by then is written.
+ * @param longestConsent how long an approval may be remembered, ms: a switch ends that too
  */
 export function grantChecks(
   deps: GrantDeps,
   tokens: CoreConfig["tokens"],
+  longestConsent = 0,
 ): { epochs: Epochs; judge: GrantJudge; settled: () => Promise<void> } {
-  // A switch outlives every grant that can have begun before it.
-  const ttl = tokens.refreshTtl + 86_400_000;
+  // A switch outlives every grant that can have begun before it, and every approval.
+  const ttl = Math.max(tokens.refreshTtl, longestConsent) + 86_400_000;
   const epochs = createEpochs(deps, { shareFor: Math.min(1000, tokens.grantCheckInterval), ttl });
   const renewer = createUpstreamRenewer(deps);
   return { epochs, judge: createGrantJudge(deps, epochs, renewer), settled: () => renewer.settled() };

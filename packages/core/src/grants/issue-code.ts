@@ -14,6 +14,8 @@ export interface NewSignIn {
   readonly codeChallenge: string;
   readonly resource: string;
   readonly scopes: readonly string[];
+  /** The most that the client may have, included scopes spelled out; undefined: no bound. */
+  readonly clientScopes?: readonly string[] | undefined;
   readonly session: UpstreamSession;
 }
 
@@ -32,16 +34,18 @@ export async function issueCode(
     clientId: signIn.clientId,
     resource: signIn.resource,
     scopes: [...signIn.scopes],
+    ...(signIn.clientScopes === undefined ? {} : { clientScopes: [...signIn.clientScopes] }),
     code: {
       hash: code.hash,
       challenge: signIn.codeChallenge,
       redirectUri: signIn.redirectUri,
       expiresAt: now + deps.tokens.codeTtl,
     },
-    absoluteUntil: now + deps.tokens.refreshTtl,
+    // From when the user signed in: Cognito's session may be older than this grant, and its refresh token with it.
+    absoluteUntil: Math.min(now, signIn.session.authTime * 1000) + deps.tokens.refreshTtl,
     upstream: cognitoSession(deps, signIn.session),
   };
-  const ttl = grantTtl(grant, now, deps.tokens);
+  const ttl = grantTtl(grant, now, deps);
   const written = await deps.grants.put(grantId, grant, { ttl, ifAbsent: true, index: grantIndex(deps, grant) });
   if (!written) throw new Error("a random grant id was already taken");
   return { code: code.text, grantId, absoluteUntil: grant.absoluteUntil };

@@ -16,7 +16,7 @@ function room(options: Omit<Partial<Parameters<typeof testReplica>[0]>, "clock" 
   const clock = steppingClock();
   const pool = testPool(clock);
   const memory = memoryStore({ clock, random: systemRandom });
-  const state = { reads: 0, down: false };
+  const state = { reads: 0, down: false, readOnly: false };
   const store: Store = {
     ...memory,
     get: async (key) => {
@@ -25,7 +25,7 @@ function room(options: Omit<Partial<Parameters<typeof testReplica>[0]>, "clock" 
       return memory.get(key);
     },
     swap: async (...args) => {
-      if (state.down) throw new StoreUnavailable("down");
+      if (state.down || state.readOnly) throw new StoreUnavailable("down");
       return memory.swap(...args);
     },
   };
@@ -102,7 +102,7 @@ describe("kill switches", () => {
   ] as const)(
     "%s: what began before ends in every replica within the interval; what begins after counts",
     async (_, scope) => {
-      const { one, replica, clock } = room();
+      const { one, replica, clock, pool } = room();
       const two = replica();
       const { grantId } = await one.signIn();
       await one.judge.judge(grantId);
@@ -110,9 +110,12 @@ describe("kill switches", () => {
       clock.advance(1);
       await one.epochs.set(scope);
       clock.advance(14_999);
-      for (const each of [one, two]) {
-        expect(await each.judge.judge(grantId)).toEqual({ holds: "no", reason: "grant_superseded_by_epoch" });
-      }
+      expect(await one.judge.judge(grantId)).toEqual({ holds: "no", reason: "grant_superseded_by_epoch" });
+      // Whoever meets the grant first ends it for good, at Cognito too.
+      expect(await two.judge.judge(grantId)).toEqual({ holds: "no", reason: "grant_ended" });
+      expect(pool.revoked).toEqual(["cognito-refresh-1"]);
+      const reason = "grant_superseded_by_epoch";
+      expect(one.audit).toContainEqual(expect.objectContaining({ action: "grant.ended", grant: grantId, reason }));
       expect(await two.judge.judge((await one.signIn()).grantId)).toMatchObject(yes);
       // For good, not for a while.
       clock.advance(20 * 86_400_000);
@@ -131,6 +134,17 @@ describe("kill switches", () => {
     clock.advance(1);
     await one.epochs.set(scope);
     expect(await one.judge.judgeAfresh(grantId)).toMatchObject(yes);
+  });
+
+  test("holds as well where the grant cannot be written as ended: the switch alone decides", async () => {
+    const { one, clock, state } = room();
+    const { grantId } = await one.signIn();
+    clock.advance(1);
+    await one.epochs.set({ all: true });
+    clock.advance(15_000);
+    state.readOnly = true;
+    expect(await one.judge.judge(grantId)).toEqual({ holds: "no", reason: "grant_superseded_by_epoch" });
+    expect(one.log.join("\n")).toContain("could not be written as ended");
   });
 
   test("a grant of the very same millisecond ends as well", async () => {
@@ -202,15 +216,12 @@ describe("renewal at Cognito", () => {
     const { one, pool, clock } = room();
     const { grantId } = await one.signIn();
     pool.user.groups = ["readers"];
-    let release = (): void => {};
-    pool.beforeRenewal = () =>
-      new Promise((resolve) => {
-        release = resolve;
-      });
+    const answered = Promise.withResolvers<void>();
+    pool.beforeRenewal = () => answered.promise;
     clock.advance(13.6 * minute);
     expect(groupsIn(await one.judge.judge(grantId))).toEqual(["admins"]);
     expect(groupsIn(await one.judge.judge(grantId))).toEqual(["admins"]);
-    release();
+    answered.resolve();
     await one.settled();
     expect(groupsIn(await one.judge.judge(grantId))).toEqual(["readers"]);
     expect(pool.renewals).toHaveLength(1);
@@ -322,17 +333,39 @@ describe("while Cognito gives no answer", () => {
   });
 });
 
-test("a machine's grant ends with Cognito's answer, and has no renewal", async () => {
-  const { one, pool, clock } = room();
-  const { grantId } = await issueMachineGrant(one.deps, {
-    clientId: "robot",
-    resource: "https://mcp.example/clock/mcp",
-    scopes: ["read"],
-    until: clock.now() + 5 * minute,
+describe("a machine's grant", () => {
+  const machine = { clientId: "robot", resource: "https://mcp.example/clock/mcp", scopes: ["read"] };
+
+  test("ends with Cognito's answer, and has no renewal", async () => {
+    const { one, pool, clock } = room();
+    const { grantId } = await issueMachineGrant(one.deps, { ...machine, until: clock.now() + 5 * minute });
+    clock.advance(5 * minute - 1);
+    expect(await one.judge.judge(grantId)).toMatchObject(yes);
+    clock.advance(1);
+    expect(await one.judge.judgeAfresh(grantId)).toMatchObject({ holds: "no" });
+    expect(pool.renewals).toEqual([]);
   });
-  clock.advance(5 * minute - 1);
-  expect(await one.judge.judge(grantId)).toMatchObject(yes);
-  clock.advance(1);
-  expect(await one.judge.judgeAfresh(grantId)).toMatchObject({ holds: "no" });
-  expect(pool.renewals).toEqual([]);
+
+  test("with keys of its own ends with its access token", async () => {
+    const { one, pool, clock } = room();
+    const { grantId } = await issueMachineGrant(one.deps, { ...machine, until: undefined });
+    clock.advance(10 * minute - 1);
+    expect(await one.judge.judge(grantId)).toMatchObject(yes);
+    clock.advance(1);
+    expect(await one.judge.judgeAfresh(grantId)).toEqual({ holds: "no", reason: "grant_ended" });
+    expect(pool.renewals).toEqual([]);
+  });
+
+  test.each([
+    ["cognito_client", 1],
+    ["registered_key", undefined],
+  ] as const)("behind which is %s ends when the configuration has none such any more", async (kind, until) => {
+    const configured = new Set(["cognito_client", "registered_key"]);
+    const { one, clock } = room({ isMachine: (id, asked) => id === "robot" && configured.has(asked) });
+    const { grantId } = await issueMachineGrant(one.deps, { ...machine, until: until && clock.now() + until * minute });
+    expect(await one.judge.judgeAfresh(grantId)).toMatchObject(yes);
+    // The entry is there but is now of the other kind, or it is gone.
+    configured.delete(kind);
+    expect(await one.judge.judgeAfresh(grantId)).toEqual({ holds: "no", reason: "machine_unknown" });
+  });
 });

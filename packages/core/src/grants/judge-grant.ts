@@ -2,6 +2,7 @@ import type { Reason } from "../errors/index.ts";
 import { type Grant, UnreadableRecord } from "../records/index.ts";
 import { StoreUnavailable } from "../store/store.ts";
 import type { GrantDeps } from "./deps.ts";
+import { endGrant } from "./end-grant.ts";
 import type { Epochs } from "./epochs.ts";
 import type { UpstreamRenewer } from "./renew-upstream.ts";
 
@@ -56,12 +57,26 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
     if (grant.state !== "live" || !upstream) return no("grant_ended");
     const user = upstream.kind === "cognito_session" ? upstream.identity.sub : undefined;
     const epoch = await epochs.latest({ user, client: grant.clientId });
-    if (epoch.instant > grant.createdAt) return no("grant_superseded_by_epoch");
+    if (epoch.instant > grant.createdAt) {
+      await endSuperseded(grantId);
+      return no("grant_superseded_by_epoch");
+    }
     const now = deps.clock.now();
     if (grant.absoluteUntil <= now) return no("grant_ended");
+    if (upstream.kind !== "cognito_session" && !deps.isMachine(upstream.clientId, upstream.kind)) {
+      return no("machine_unknown");
+    }
     if (upstream.kind === "cognito_client" && upstream.until <= now) return no("upstream_ended");
     return { at: Math.min(at, epoch.readAt), judgement: { holds: "yes", grant, grantId } };
   };
+
+  /** The switch has decided already: this takes what the grant still holds, Cognito's refresh token among it. */
+  const endSuperseded = (grantId: string): Promise<unknown> =>
+    endGrant(deps, grantId, "grant_superseded_by_epoch").catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable) && !(error instanceof UnreadableRecord)) throw error;
+      const text = "a grant that a kill switch ended could not be written as ended; it counts no more all the same";
+      deps.logger.warn(text, { grant: grantId, error: error.message });
+    });
 
   const tryRenew = async (grantId: string, verifiedAt: number) => {
     const renewal = await renewer.renew(grantId, verifiedAt);

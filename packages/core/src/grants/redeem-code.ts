@@ -56,7 +56,13 @@ export async function redeemCode(
       ...grant,
       state: "live",
       code: { ...issued, redeemedAt: now },
-      refresh: { n: 1, hash: first.hash, idleUntil: now + deps.tokens.refreshIdleTtl, used: [] },
+      refresh: {
+        n: 1,
+        hash: first.hash,
+        kid: first.key.kid,
+        idleUntil: now + deps.tokens.refreshIdleTtl,
+        used: [],
+      },
     };
     return { grant: live, result: { grantId: code.grantId, grant: live, refreshToken: first.text } };
   });
@@ -67,6 +73,21 @@ export async function redeemCode(
   }
   if (outcome instanceof OAuthError) throw outcome;
   return outcome;
+}
+
+/**
+ * The grant whose code waits to be redeemed by exactly this client with exactly this verifier, if there is one. Changes
+ * nothing and decides nothing: {@link redeemCode} judges anew.
+ */
+export async function codeHolder(
+  deps: GrantDeps,
+  request: { readonly code: string; readonly clientId: string; readonly codeVerifier: string },
+): Promise<Grant | undefined> {
+  const code = parseHandleToken(request.code, deps.keys);
+  if (code?.n !== 0) return undefined;
+  const grant = (await deps.grants.get(code.grantId))?.value;
+  if (grant?.state !== "code_issued" || !grant.code || grant.clientId !== request.clientId) return undefined;
+  return constantTimeEqual(s256(request.codeVerifier), grant.code.challenge) ? grant : undefined;
 }
 
 function mismatch(

@@ -97,18 +97,27 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
       await endGrant(deps, grantId, "upstream_ended");
       return "ended";
     }
+    let held = refreshToken;
+    const keepRotated = async (rotated: string): Promise<void> => {
+      const kept = await changeGrant(deps, grantId, (grant) => {
+        if (grant.state === "ended" || grant.upstream?.kind !== "cognito_session") return { result: false };
+        if (grant.upstream.refreshToken !== held) return { result: false };
+        return { grant: { ...grant, upstream: { ...grant.upstream, refreshToken: rotated } }, result: true };
+      });
+      if (kept) held = rotated;
+    };
     let answer: UpstreamSession;
     try {
-      answer = await deps.identityProvider.refresh({ refreshToken, sub: session.identity.sub });
+      answer = await deps.identityProvider.refresh({ refreshToken, sub: session.identity.sub, keepRotated });
     } catch (error) {
-      return failed(grantId, holder, refreshToken, error, mayRetry);
+      return failed(grantId, holder, held, error, mayRetry);
     }
     // Before anything else: if Cognito rotated, the token that was sent is about to die.
     await changeGrant(deps, grantId, (grant) => {
       if (grant.state === "ended" || grant.upstream?.kind !== "cognito_session") return { result: undefined };
       const mine = grant.lease?.holder === holder;
       // Whoever took the lease over has written a newer answer: ours is older news.
-      if (!mine && grant.upstream.refreshToken !== refreshToken) return { result: undefined };
+      if (!mine && grant.upstream.refreshToken !== held) return { result: undefined };
       const { lease, ...rest } = grant;
       const renewed = { ...rest, upstream: cognitoSession(deps, answer) };
       return { grant: mine || !lease ? renewed : { ...renewed, lease }, result: undefined };

@@ -93,6 +93,20 @@ describe("a refresh token", () => {
     expect(await reasonOf(replica.rotate(third))).toBe("refresh_unknown");
   });
 
+  test("counts from when the user signed in at Cognito, as Cognito's own does, not from when we learned of it", async () => {
+    const clock = steppingClock();
+    const pool = testPool(clock);
+    const replica = testReplica({ clock, pool, tokens: { refreshIdleTtl: "10d", refreshTtl: "10d" } });
+    const session = pool.signIn();
+    clock.advance(3_600_000);
+    pool.signIn = () => session;
+    const { refreshToken } = await replica.signIn();
+    clock.advance(10 * day - 3_600_001);
+    const second = await replica.rotate(refreshToken);
+    clock.advance(1);
+    expect(await reasonOf(replica.rotate(second))).toBe("refresh_expired");
+  });
+
   test("never outlives Cognito's own", async () => {
     const clock = steppingClock();
     const replica = testReplica({ clock, pool: testPool(clock), tokens: { refreshIdleTtl: "10d", refreshTtl: "10d" } });

@@ -18,7 +18,8 @@ const ringSize = 128;
  * compare-and-set before anything is answered. Whoever repeats it within the grace window (a client that lost the
  * answer, a second process on the same keychain, another replica) derives the very same successor from the token it
  * presents: nothing readable is stored. If the successor was used by then, the repeat is refused and nothing ends. After
- * the window a well-tagged older token is a theft and ends the grant.
+ * the window a well-tagged older token is a theft and ends the grant. A well-tagged newer one tells of a store that went
+ * back in time: it is refused, and nothing ends.
  * @throws OAuthError invalid_grant
  */
 export async function rotateRefreshToken(
@@ -45,6 +46,7 @@ export async function rotateRefreshToken(
         refresh: {
           n: next.n,
           hash: next.hash,
+          kid: next.key.kid,
           idleUntil: now + deps.tokens.refreshIdleTtl,
           used: [...refresh.used.filter((token) => now - token.usedAt <= deps.tokens.graceWindow), used].slice(
             -ringSize,
@@ -54,7 +56,10 @@ export async function rotateRefreshToken(
       return { grant: rotated, result: { grantId: presented.grantId, grant: rotated, refreshToken: next.text } };
     }
 
-    // The tag was right, so the token was given out for this grant: it is an older one.
+    // The tag was right, so the token was given out for this grant. A newer one than is known is no theft: the store has
+    // forgotten a rotation, after a failover or from a backup. It may remember yet, so nothing ends.
+    if (presented.n > refresh.n) return { result: refuse("refresh_ahead_of_store") };
+    // It is an older one.
     const used = refresh.used.find((token) => token.n === presented.n && constantTimeEqual(token.hash, presented.hash));
     if (!used || now - used.usedAt > deps.tokens.graceWindow) return { result: "reuse" };
     if (refresh.n !== used.n + 1) return { result: refuse("refresh_successor_used") };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { systemClock, systemRandom } from "../runtime/index.ts";
-import { addBrowserCookie, browserCookies, type CookieDeps } from "./index.ts";
+import { addBrowserCookie, browserCookies, type CookieDeps, endBrowserCookies } from "./index.ts";
 
 /** A browser that keeps cookies of one host by name, and a deployment whose clock is set by hand. */
 function browser(baseUrl: string) {
@@ -11,6 +11,14 @@ function browser(baseUrl: string) {
     new Request(`${baseUrl}/authorize`, {
       headers: { Cookie: [...jar].map(([name, value]) => `${name}=${value}`).join("; ") },
     });
+  const take = (lines: readonly string[]): readonly string[] => {
+    for (const line of lines) {
+      const [, name = "", text = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      if (line.includes("Max-Age=0;")) jar.delete(name);
+      else jar.set(name, text);
+    }
+    return lines;
+  };
   return {
     jar,
     deps,
@@ -18,14 +26,11 @@ function browser(baseUrl: string) {
       now += ms;
     },
     values: (kind: string) => browserCookies(request(), kind, deps),
-    add(kind: string, value: string, lifetime = 600_000) {
-      const lines = addBrowserCookie(request(), deps, kind, value, lifetime);
-      for (const line of lines) {
-        const [, name = "", text = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-        if (line.includes("Max-Age=0;")) jar.delete(name);
-        else jar.set(name, text);
-      }
-      return lines;
+    add(kind: string, value: string, lifetime = 600_000, replaces?: (value: string) => boolean) {
+      return take(addBrowserCookie(request(), deps, kind, value, lifetime, replaces));
+    },
+    end(kinds: readonly string[]) {
+      return take(endBrowserCookies(request(), deps, kinds));
     },
   };
 }
@@ -111,4 +116,28 @@ test("what is malformed is left out, and of two cookies with one name the first 
   const request = new Request("http://localhost/", { headers: { Cookie: header } });
   expect(browserCookies(request, "tx", deps)).toEqual(["first"]);
   expect(browserCookies(new Request("http://localhost/"), "tx", deps)).toEqual([]);
+});
+
+test("a cookie that replaces others ends those and no more", () => {
+  const { add, values, pass } = browser("https://auth.example.com");
+  for (const value of ["ours-1", "theirs", "ours-2"]) {
+    pass(1000);
+    add("user", value);
+  }
+  pass(1000);
+  const lines = add("user", "ours-3", 1000, (value) => value.startsWith("ours"));
+  expect(lines.filter((line) => line.includes("Max-Age=0;"))).toHaveLength(2);
+  expect(values("user")).toEqual(["ours-3", "theirs"]);
+});
+
+test("ending kinds ends every cookie of theirs and none of another kind", () => {
+  const { add, end, values } = browser("https://auth.example.com");
+  for (const kind of ["tx", "page", "user"]) {
+    add(kind, "one");
+    add(kind, "two");
+  }
+  for (const line of end(["tx", "user"])) {
+    expect(line).toMatch(/^__Host-sallyport-(?:tx|user)-[^=]+=; Path=\/; Max-Age=0; HttpOnly; SameSite=Lax; Secure$/);
+  }
+  expect([values("tx"), values("user"), [...values("page")].sort()]).toEqual([[], [], ["one", "two"]]);
 });

@@ -29,6 +29,8 @@ export const browserCookies = (request: Request, kind: string, deps: CookieDeps)
  * A new cookie of a kind beside those that the browser has (each tab signs in with its own), and the end of the oldest
  * beyond eight.
  * @param lifetime ms
+ * @param replaces which of the others end, by their value. Never simply all: cookies are shared by all ports of
+ * localhost, and another deployment's are not ours to end
  * @returns values of `Set-Cookie`
  */
 export function addBrowserCookie(
@@ -37,15 +39,22 @@ export function addBrowserCookie(
   kind: string,
   value: string,
   lifetime: number,
+  replaces: (value: string) => boolean = () => false,
 ): readonly string[] {
   const time = deps.clock.now().toString(36).padStart(timeDigits, "0");
   const name = `${prefix(kind, deps)}${time}-${randomId(deps.random, 8)}`;
-  const surplus = ofKind(request, kind, deps).slice(mostOfAKind - 1);
+  const before = ofKind(request, kind, deps);
+  const kept = before.filter((cookie) => !replaces(cookie.value)).slice(0, mostOfAKind - 1);
+  const ended = before.filter((cookie) => !kept.includes(cookie));
   return [
     setCookie(name, value, deps, Math.ceil(lifetime / 1000)),
-    ...surplus.map((cookie) => setCookie(cookie.name, "", deps, 0)),
+    ...ended.map((cookie) => setCookie(cookie.name, "", deps, 0)),
   ];
 }
+
+/** Ends every cookie of these kinds that the browser sent. @returns values of `Set-Cookie` */
+export const endBrowserCookies = (request: Request, deps: CookieDeps, kinds: readonly string[]): readonly string[] =>
+  kinds.flatMap((kind) => ofKind(request, kind, deps)).map(({ name }) => setCookie(name, "", deps, 0));
 
 interface Cookie {
   readonly name: string;

@@ -1,5 +1,6 @@
+export { clientAddress, limitKey, trustedNetworks } from "./client-address.ts";
 export type { CookieDeps } from "./cookies.ts";
-export { addBrowserCookie, browserCookies } from "./cookies.ts";
+export { addBrowserCookie, browserCookies, endBrowserCookies } from "./cookies.ts";
 export type { CorsPolicy } from "./cors.ts";
 export { corsHeaders } from "./cors.ts";
 export { readJson } from "./json-body.ts";

@@ -51,6 +51,8 @@ export interface IdentityProvider {
     readonly codeChallenge: string;
     readonly prompt?: "login" | "select_account";
     readonly loginHint?: string;
+    /** Ends the provider's own session in this browser first, so that another account can sign in. */
+    readonly endSession?: boolean;
   }): Promise<URL>;
   /** Redeems the callback's code and checks both tokens: signature, issuer, audience, token_use, nonce. */
   exchangeCode(request: {
@@ -61,10 +63,20 @@ export interface IdentityProvider {
     readonly nonce: string;
     readonly codeVerifier: string;
   }): Promise<UpstreamSession>;
-  /** Renews. A renewed identity with another `sub` rejects with `invalid_response`. */
-  refresh(request: { readonly refreshToken: string; readonly sub: string }): Promise<UpstreamSession>;
+  /**
+   * Renews. A renewed identity with another `sub` rejects with `invalid_response`.
+   * @param request.keepRotated called with a new refresh token where more has to be asked before there is an answer: the
+   *   one that was sent is about to die, and the rest may fail
+   */
+  refresh(request: {
+    readonly refreshToken: string;
+    readonly sub: string;
+    readonly keepRotated?: (refreshToken: string) => Promise<void>;
+  }): Promise<UpstreamSession>;
   /** Revokes a refresh token; done as well when the provider no longer knows it. */
   revoke(refreshToken: string): Promise<void>;
+  /** Ends every session that a user (`sub`) has at the provider, whichever application began it. Absent where it cannot. */
+  readonly signOutEverywhere?: (sub: string) => Promise<void>;
   /** The client credentials grant with the machine client's own id and secret. */
   clientCredentials(request: {
     readonly clientId: string;

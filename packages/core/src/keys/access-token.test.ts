@@ -3,7 +3,7 @@ import { importJWK, jwtVerify } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
 import { steppingClock } from "../../test/support/stepping-clock.ts";
 import { deriveRootKeys } from "../crypto/index.ts";
-import { systemRandom } from "../runtime/index.ts";
+import { silentLogger, systemRandom } from "../runtime/index.ts";
 import { memoryStore } from "../store/index.ts";
 import {
   type AccessTokenClaims,
@@ -32,7 +32,14 @@ let token: string;
 beforeAll(async () => {
   const clock = steppingClock();
   const store = memoryStore({ clock, random: systemRandom });
-  keyring = await openKeyring({ store, keys: deriveRootKeys(["A".repeat(43)]), clock, random: systemRandom });
+  keyring = await openKeyring({
+    store,
+    keys: deriveRootKeys(["A".repeat(43)]),
+    clock,
+    random: systemRandom,
+    logger: silentLogger,
+    checkInterval: 15_000,
+  });
   token = signAccessToken(keyring, claims);
 });
 

@@ -27,6 +27,9 @@ const header = z.strictObject({ alg: z.literal("ES256"), typ: z.literal("at+jwt"
 
 const longestToken = 8192;
 
+/** For so long after its token's end a stream may stay open that was opened with it, ms. */
+export const streamOverrun = 3_600_000;
+
 const json = (value: unknown): string => toBase64Url(Buffer.from(JSON.stringify(value), "utf8"));
 
 /** Signs an access token: a JWT of type `at+jwt` (RFC 9068), ES256 (RFC 7518 §3.4). */

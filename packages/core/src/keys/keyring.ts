@@ -1,27 +1,21 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import type { AuditSink } from "../audit/index.ts";
 import type { RootKeys } from "../crypto/index.ts";
-import { labelledHash } from "../crypto/index.ts";
-import { type KeyringRecord, keyringKind, type RecordStore, recordStore } from "../records/index.ts";
-import type { Clock, Random } from "../runtime/index.ts";
+import type { KeyringRecord, Stored } from "../records/index.ts";
+import type { Clock, Logger, Random } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
-
-/** A signing key as it is used. */
-export interface SigningKey {
-  readonly kid: string;
-  readonly privateKey: KeyObject;
-  readonly publicKey: KeyObject;
-}
-
-/** A public key as published (RFC 7517 §4). */
-export interface PublicJwk {
-  readonly kty: "EC";
-  readonly crv: "P-256";
-  readonly x: string;
-  readonly y: string;
-  readonly kid: string;
-  readonly alg: "ES256";
-  readonly use: "sig";
-}
+import { reportRotation } from "./report-rotation.ts";
+import { keysByState, planRotation } from "./rotation.ts";
+import { longestStale, type RotationPolicy } from "./rotation-policy.ts";
+import { type SharedKeyring, sharedKeyring } from "./shared-keyring.ts";
+import {
+  newSigningKey,
+  type PublicJwk,
+  publicJwkOf,
+  publicKeyOf,
+  type SigningKey,
+  signingKeyOf,
+} from "./signing-key.ts";
 
 /** The signing keys of this deployment: one signs, all verify. */
 export interface Keyring {
@@ -29,42 +23,114 @@ export interface Keyring {
   active(): SigningKey;
   /** The public key named by a token's `kid`, if it is ours. */
   find(kid: string): KeyObject | undefined;
-  /** The key set to publish: next, active and retired. */
+  /** The key set to publish: active, next and retired. */
   jwks(): { readonly keys: readonly PublicJwk[] };
-  /** Changes whenever the set of keys changes. */
+  /** Changes whenever a key that verified does so no more. One that is added makes nothing untrue that was checked. */
   readonly generation: number;
-  /** Reads the shared keyring again, at most once per 30 s, however many ask. */
+  /**
+   * Makes sure that what is known is not older than the check interval. Ask before a key signs, verifies or is published.
+   * A read begins in the background at half the interval, so that in use there is nothing to wait for.
+   * @returns undefined where nothing has to be waited for; rejects where the keyring could not be read for 5 min
+   */
+  current(): Promise<void> | undefined;
+  /** Reads the shared keyring again for a key that is not known, at most once per 3 s, however many ask. */
   refresh(): Promise<void>;
+  /** Resolves when no read or change is under way. Never rejects. */
+  settled(): Promise<void>;
 }
 
-const keyringId = "main";
-const tenYears = 10 * 365 * 86_400_000;
-const refreshCooldown = 30_000;
-
-/**
- * Loads the shared keyring, or makes it where there is none; of several replicas that start at once one makes it and the
- * others adopt it. Rejects, and never mints another, where there is one that cannot be read.
- */
-export async function openKeyring(deps: {
+export interface KeyringDeps {
   readonly store: Store;
   readonly keys: RootKeys;
   readonly clock: Clock;
   readonly random: Random;
-}): Promise<Keyring> {
-  const records = recordStore(keyringKind, deps);
-  let loaded = use(await load(records, deps.clock));
+  readonly logger: Logger;
+  /** How old the keys may be by which something is decided, ms. */
+  readonly checkInterval: number;
+  /** Keeps the shared keyring to a schedule. Without it, it is only read. */
+  readonly rotation?: { readonly policy: RotationPolicy; readonly audit: AuditSink };
+}
+
+/** At most one further read in so many ms, whoever sends tokens of unknown keys. */
+const refreshCooldown = 3_000;
+
+/**
+ * Loads the shared keyring, or makes it where there is none; of several replicas that start at once one makes it and the
+ * others adopt it. Rejects, and never mints another, where there is one that cannot be read.
+ *
+ * The schedule is looked at with every read, so that only use moves it: no timer does. What is due is written in the
+ * background, one change at a time; where the store fails it is due again with the next read.
+ */
+export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
+  const { clock, logger, rotation, checkInterval } = deps;
+  const shared = sharedKeyring(deps);
+  const openedAt = clock.monotonic();
+  const first = await readOrMake(shared, clock);
+  let loaded = use(first.value);
+  let readAt = openedAt;
   let generation = 1;
-  let readAt = deps.clock.monotonic();
+  /** Own writes: what was read before one must not undo it. */
+  let writes = 0;
+  // Until the record was once seen under this process's own root key: during a change of secrets two replicas with
+  // different ones would else seal it back and forth.
+  let sealed = false;
   let reading: Promise<void> | undefined;
+  let changing: Promise<void> | undefined;
+
+  const adopt = (record: KeyringRecord, at: number): void => {
+    const now = use(record);
+    // Only a read that succeeded counts: until then an unknown key may still be a good one.
+    readAt = at;
+    if (now.names === loaded.names) return;
+    if ([...loaded.publicKeys.keys()].some((kid) => !now.publicKeys.has(kid))) generation += 1;
+    loaded = now;
+  };
+
+  const change = async (stored: Stored<KeyringRecord>, record: KeyringRecord, audit: AuditSink): Promise<void> => {
+    const at = clock.monotonic();
+    // Another replica was first: its change counts.
+    if (!(await shared.change(stored.version, record))) return reread();
+    writes += 1;
+    adopt(record, at);
+    reportRotation({ audit, logger, clock }, stored.value, record);
+  };
+
+  const maintain = (stored: Stored<KeyringRecord>): void => {
+    if (!rotation || changing) return;
+    sealed ||= stored.sealedUnder === deps.keys.dataKeys.activeKid;
+    const planned = planRotation(stored.value, clock.now(), rotation.policy, newSigningKey);
+    if (!planned && sealed) return;
+    changing = change(stored, planned ?? stored.value, rotation.audit)
+      .catch((error: unknown) => {
+        logger.warn("the signing keys could not be maintained; tried again later", { error: messageOf(error) });
+      })
+      .finally(() => {
+        changing = undefined;
+      });
+  };
 
   const read = async (): Promise<void> => {
-    const now = use(await load(records, deps.clock));
-    // Only a read that succeeded starts the cooldown: until then an unknown key may still be a good one.
-    readAt = deps.clock.monotonic();
-    if (now.names === loaded.names) return;
-    loaded = now;
-    generation += 1;
+    const at = clock.monotonic();
+    const before = writes;
+    const stored = await readOrMake(shared, clock);
+    if (before !== writes) return;
+    adopt(stored.value, at);
+    maintain(stored);
   };
+
+  const reread = (): Promise<void> => {
+    reading ??= read()
+      .catch((error: unknown) => {
+        logger.warn("the signing keys could not be read again", { error: messageOf(error) });
+        throw error;
+      })
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+
+  maintain(first);
 
   return {
     active: () => loaded.active,
@@ -73,53 +139,48 @@ export async function openKeyring(deps: {
     get generation() {
       return generation;
     },
+    current() {
+      const age = clock.monotonic() - readAt;
+      if (age < checkInterval / 2) return undefined;
+      const done = reread();
+      if (age < checkInterval) {
+        // It has logged its failure, and whoever comes after the interval waits for one that succeeds.
+        done.catch(() => {});
+        return undefined;
+      }
+      return done.catch((error: unknown) => {
+        // For a while the last keys will do: what else decides reads the same store, and a key retires with more delay.
+        if (clock.monotonic() - readAt >= longestStale) throw error;
+      });
+    },
     refresh() {
       if (reading) return reading;
-      if (deps.clock.monotonic() - readAt < refreshCooldown) return Promise.resolve();
-      reading = read().finally(() => {
-        reading = undefined;
-      });
-      return reading;
+      return clock.monotonic() - readAt < refreshCooldown ? Promise.resolve() : reread();
+    },
+    async settled() {
+      while (reading || changing) await Promise.allSettled([reading, changing]);
     },
   };
 }
 
-async function load(records: RecordStore<KeyringRecord>, clock: Clock): Promise<KeyringRecord> {
-  const stored = await records.get(keyringId);
-  if (stored) return stored.value;
-  const mine: KeyringRecord = { keys: [newKey("active", clock)] };
-  if (await records.put(keyringId, mine, { ttl: tenYears, ifAbsent: true })) return mine;
-  const theirs = await records.get(keyringId);
-  if (!theirs) throw new Error("the keyring was made by another process and is gone again");
-  return theirs.value;
-}
-
-type StoredKey = KeyringRecord["keys"][number];
-
-function newKey(state: StoredKey["state"], clock: Clock): StoredKey {
-  const jwk = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
-  const { x, y, d } = jwk;
-  if (!x || !y || !d) throw new Error("an EC key without coordinates was made");
-  // A hash of the public coordinates, in the spirit of RFC 7638: the name says nothing but which key it is.
-  const kid = labelledHash("kid", JSON.stringify({ crv: "P-256", kty: "EC", x, y })).slice(0, 16);
-  return { kid, state, createdAt: clock.now(), privateJwk: { kty: "EC", crv: "P-256", x, y, d } };
+async function readOrMake(shared: SharedKeyring, clock: Clock): Promise<Stored<KeyringRecord>> {
+  const stored = await shared.read();
+  if (stored) return stored;
+  const now = clock.now();
+  await shared.make({ keys: [{ ...newSigningKey(now), state: "active", since: now }] });
+  const made = await shared.read();
+  if (!made) throw new Error("the keyring was made and is gone again");
+  return made;
 }
 
 function use(record: KeyringRecord) {
-  const active = record.keys.find((key) => key.state === "active");
-  if (!active) throw new Error("the stored keyring has no active key");
-  const privateKey = createPrivateKey({ key: active.privateJwk, format: "jwk" });
-  const publicKeys = new Map(
-    record.keys.map(({ kid, privateJwk: { kty, crv, x, y } }) => [
-      kid,
-      createPublicKey({ key: { kty, crv, x, y }, format: "jwk" }),
-    ]),
-  );
-  const jwks = {
-    keys: record.keys.map(
-      ({ kid, privateJwk: { kty, crv, x, y } }): PublicJwk => ({ kty, crv, x, y, kid, alg: "ES256", use: "sig" }),
-    ),
+  const { active } = keysByState(record);
+  return {
+    active: signingKeyOf(active),
+    publicKeys: new Map(record.keys.map((key) => [key.kid, publicKeyOf(key)])),
+    jwks: { keys: record.keys.map(publicJwkOf) },
+    names: record.keys.map((key) => `${key.kid}:${key.state}`).join(" "),
   };
-  const names = record.keys.map((key) => `${key.kid}:${key.state}`).join(" ");
-  return { active: { kid: active.kid, privateKey, publicKey: createPublicKey(privateKey) }, publicKeys, jwks, names };
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown");

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import type { OAuthError, Reason } from "../errors/index.ts";
-import { layout } from "./layout.ts";
+import { type Dress, layout } from "./layout.ts";
 import type { Texts } from "./texts/en.ts";
 
 /** What an error page tells, all of it taken as text. */
@@ -20,8 +20,12 @@ type ErrorKind = keyof Texts["error"]["kinds"];
 
 const kinds: Partial<Record<Reason, ErrorKind>> = {
   client_unknown: "unknownClient",
+  client_document_refused: "clientDocument",
+  client_document_invalid: "clientDocument",
+  client_document_gone: "clientDocument",
   consent_wrong_browser: "otherBrowser",
-  transaction_cookie_missing: "otherBrowser",
+  consent_cookie_missing: "noCookie",
+  transaction_cookie_missing: "noCookie",
   transaction_cookie_mismatch: "otherBrowser",
   consent_form_expired: "over",
   consent_form_used: "over",
@@ -29,6 +33,7 @@ const kinds: Partial<Record<Reason, ErrorKind>> = {
   consent_form_invalid: "untrustedForm",
   cross_site_post: "untrustedForm",
   redirect_uri_not_registered: "wrongRedirect",
+  logout_target_not_allowed: "wrongSignOut",
   rate_limited: "tooMany",
 };
 
@@ -50,8 +55,8 @@ export function errorModel(error: OAuthError, reference: string, texts: Texts): 
 }
 
 /** Says what happened and what to do next. */
-export function errorPage(model: ErrorModel, texts: Texts): string {
-  const t = texts.error;
+export function errorPage(model: ErrorModel, dress: Dress): string {
+  const t = dress.texts.error;
   const hints = model.hints.map(({ client, how }) => html`<dt>${client}</dt><dd>${how}</dd>`);
   const body = html`<h1>${model.title}</h1>
 <p>${model.whatHappened}</p>
@@ -63,5 +68,5 @@ ${hints.length === 0 ? "" : html`<dl class="hints">${hints}</dl>`}
 <p><code>${model.details}</code></p>
 </details>
 <p class="soft next">${t.reference} <code>${model.reference}</code></p>`;
-  return layout({ title: model.title, body, texts });
+  return layout({ title: model.title, body }, dress);
 }

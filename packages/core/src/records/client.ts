@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RecordKind } from "./record-store.ts";
+import type { RecordKind } from "./record-codec.ts";
 
 const schema = z.object({
   /** Client metadata exactly as the registration answered it (RFC 7591 §3.2.1), without the secret. */

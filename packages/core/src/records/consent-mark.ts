@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RecordKind } from "./record-store.ts";
+import type { RecordKind } from "./record-codec.ts";
 
 const schema = z.object({
   decision: z.enum(["approve", "deny"]),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RecordKind } from "./record-store.ts";
+import type { RecordKind } from "./record-codec.ts";
 
 /** Who signed in, as last told by the identity provider. */
 const identity = z.object({
@@ -29,6 +29,11 @@ const upstream = z.discriminatedUnion("kind", [
     /** End of Cognito's answer, ms. */
     until: z.number(),
   }),
+  z.object({
+    kind: z.literal("registered_key"),
+    /** The machine's entry in the configuration, which holds its keys. */
+    clientId: z.string(),
+  }),
 ]);
 
 /** A used refresh token, kept so that a retry gets the same successor and a later reuse is seen. */
@@ -52,6 +57,8 @@ const schema = z.object({
   resource: z.string(),
   /** What was granted, included scopes spelled out. */
   scopes: z.array(z.string()),
+  /** The most that the client may have, as it stood at the sign-in, included scopes spelled out; absent: no bound. */
+  clientScopes: z.array(z.string()).exactOptional(),
   code: z
     .object({
       hash: z.string(),
@@ -65,6 +72,8 @@ const schema = z.object({
     .object({
       n: z.int(),
       hash: z.string(),
+      /** Root key that tagged it. */
+      kid: z.string(),
       /** An unused token ends here, ms. */
       idleUntil: z.number(),
       /** The newest used tokens, oldest first. */

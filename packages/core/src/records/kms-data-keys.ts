@@ -1,5 +1,5 @@
-import { type DataKey, type DataKeys, labelledHash, MissingKey } from "../crypto/index.ts";
-import type { Clock } from "../runtime/index.ts";
+import { type DataKey, type DataKeys, isKmsKid, kmsKid, labelledHash, MissingKey } from "../crypto/index.ts";
+import { type Clock, withDeadline } from "../runtime/index.ts";
 import { StoreUnavailable } from "../store/store.ts";
 
 /** A data key seals so many records at most, and for so long, ms. */
@@ -8,7 +8,7 @@ const longestUse = 300_000;
 /** How many opened data keys are kept in memory, and for how long, ms. */
 const mostOpened = 1_000;
 const longestKept = 300_000;
-/** How long one call may take, ms. */
+/** How long one call may take with its repeats, ms. */
 const callTime = 2_000;
 
 /** Bound to every data key: one that was made for something else does not open here. */
@@ -18,7 +18,7 @@ const EncryptionContext = { application: "sallyport", purpose: "records" };
  * Data keys from AWS KMS (`GenerateDataKey`, `Decrypt`): the key-encryption key never leaves KMS. One data key seals up to
  * 1,000 records or for 5 minutes; opened ones are remembered as long, so that steady traffic asks KMS nothing. What KMS
  * does not answer is an outage ({@link StoreUnavailable}).
- * @param options.fallback opens records of before, wrapped by a root secret
+ * @param options.fallback the root secrets: they open records of before, and the active one names what is written
  */
 export async function kmsDataKeys(options: {
   /** Id, alias or ARN of a symmetric key. */
@@ -34,9 +34,9 @@ export async function kmsDataKeys(options: {
   const client = new sdk.KMSClient({
     ...(options.region === undefined ? {} : { region: options.region }),
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-    requestHandler: { requestTimeout: callTime, connectionTimeout: callTime },
+    requestHandler: { connectionTimeout: callTime },
   });
-  const activeKid = `kms:${labelledHash("kms-key", KeyId).slice(0, 8)}`;
+  const activeKid = kmsKid(labelledHash("kms-key", KeyId).slice(0, 8), fallback.activeKid);
   const opened = new Map<string, { readonly key: Uint8Array; readonly at: number }>();
   let current: { readonly key: Promise<DataKey>; readonly at: number; records: number } | undefined;
 
@@ -52,7 +52,9 @@ export async function kmsDataKeys(options: {
 
   const generate = async (): Promise<DataKey> => {
     const command = new sdk.GenerateDataKeyCommand({ KeyId, KeySpec: "AES_256", EncryptionContext });
-    const { Plaintext, CiphertextBlob } = await ask(() => client.send(command));
+    const { Plaintext, CiphertextBlob } = await ask(() =>
+      withDeadline(callTime, (abortSignal) => client.send(command, { abortSignal })),
+    );
     if (!Plaintext || !CiphertextBlob) throw new StoreUnavailable("KMS answered without a data key.");
     const wrapped = Buffer.from(CiphertextBlob).toString("base64url");
     remember(wrapped, Plaintext);
@@ -81,14 +83,15 @@ export async function kmsDataKeys(options: {
       return current.key;
     },
     async open(place, kid, wrapped) {
-      if (!kid.startsWith("kms:")) return fallback.open(place, kid, wrapped);
+      if (!isKmsKid(kid)) return fallback.open(place, kid, wrapped);
       const known = opened.get(wrapped);
       if (known && clock.monotonic() - known.at < longestKept) return known.key;
       opened.delete(wrapped);
       const CiphertextBlob = Buffer.from(wrapped, "base64url");
       try {
         // Without a key id KMS takes the one that the blob names: records of before a change of keys still open.
-        const { Plaintext } = await client.send(new sdk.DecryptCommand({ CiphertextBlob, EncryptionContext }));
+        const command = new sdk.DecryptCommand({ CiphertextBlob, EncryptionContext });
+        const { Plaintext } = await withDeadline(callTime, (abortSignal) => client.send(command, { abortSignal }));
         if (!Plaintext) return undefined;
         remember(wrapped, Plaintext);
         return Plaintext;

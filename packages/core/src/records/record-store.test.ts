@@ -13,7 +13,7 @@ import {
   transactionKind,
   UnreadableRecord,
 } from "./index.ts";
-import type { RecordKind } from "./record-store.ts";
+import type { RecordKind } from "./record-codec.ts";
 
 const [a, b] = ["A".repeat(43), "B".repeat(43)];
 const ttl = 60_000;
@@ -101,11 +101,11 @@ describe("what the store sees", () => {
       scopes: ["read"],
       loginHint: "alice@example.com",
     };
-    const transaction = { request, cookieHash: "hash", codeVerifier: "own-verifier", nonce: "own-nonce" };
+    const consent = { by: "memory", user: "remembered-sub" } as const;
+    const transaction = { request, consent, cookieHash: "hash", codeVerifier: "own-verifier", nonce: "own-nonce" };
     await records(transactionKind).put("state-handle", transaction, { ttl });
-    for (const secret of ["state-handle", "client-state", "client-challenge", "alice", "own-verifier", "own-nonce"]) {
-      expect(written.join("\n")).not.toContain(secret);
-    }
+    const secrets = ["state-handle", "client-state", "client-challenge", "alice", "own-verifier", "own-nonce"];
+    for (const secret of [...secrets, "remembered-sub"]) expect(written.join("\n")).not.toContain(secret);
     expect(await records(transactionKind).take("state-handle")).toEqual(transaction);
     expect(await records(transactionKind).take("state-handle")).toBeUndefined();
   });

@@ -1,14 +1,18 @@
+import { identityScopes, scopeNames } from "../config/scope-names.ts";
 import type { CoreConfig } from "../config/section.ts";
-
-/** Scopes of OpenID Connect that clients send out of habit: accepted, never granted, never asked of Cognito for a client. */
-const identityScopes = new Set(["openid", "email", "profile", "offline_access"]);
 
 /** What the configuration says of scopes. Pure: no clock, no store. */
 export interface ScopeCatalog {
   /** Every configured scope, in order. */
   readonly all: readonly string[];
-  has(scope: string): boolean;
+  /** Scopes of OpenID Connect that clients send out of habit: accepted, never granted, never asked of Cognito for a client. */
   isIdentityScope(scope: string): boolean;
+  /** The scope that a name in a client's request means, short or full; `undefined` for none, and for an identity scope. */
+  resolve(name: string): string | undefined;
+  /** The scopes that those in one of Cognito's own tokens are; what is no scope here is left out. */
+  fromProvider(names: readonly string[]): readonly string[];
+  /** A scope as Cognito names it. */
+  toProvider(scope: string): string;
   /** A text for the consent page. */
   describe(scope: string): string;
   /** The scopes with all that they include, without repetition, in the order of the catalog. */
@@ -23,9 +27,17 @@ export interface ScopeCatalog {
   defaultsOf(resourcePath: string): readonly string[];
 }
 
-/** Compiles the scopes, groups, resources and machines of a checked configuration. */
-export function scopeCatalog(config: Pick<CoreConfig, "scopes" | "groups" | "machines" | "resources">): ScopeCatalog {
+/**
+ * Compiles the scopes, groups, resources and machines of a checked configuration.
+ * @param config.cognito left out: no resource server is named
+ */
+export function scopeCatalog(
+  config: Pick<CoreConfig, "scopes" | "groups" | "machines" | "resources"> & {
+    readonly cognito?: Pick<CoreConfig["cognito"], "resourceServer">;
+  },
+): ScopeCatalog {
   const all = Object.keys(config.scopes);
+  const names = scopeNames(all, config.cognito?.resourceServer);
   const closure = new Map(all.map((scope) => [scope, closureOf(scope, config.scopes)]));
   const expand = (scopes: Iterable<string>): readonly string[] => {
     const reached = new Set<string>();
@@ -36,8 +48,10 @@ export function scopeCatalog(config: Pick<CoreConfig, "scopes" | "groups" | "mac
   const ofResource = (path: string): readonly string[] => resources.get(path) ?? [];
   return {
     all,
-    has: (scope) => closure.has(scope),
     isIdentityScope: (scope) => identityScopes.has(scope),
+    resolve: names.resolve,
+    fromProvider: (given) => [...new Set(given.flatMap((name) => names.fromProvider(name) ?? []))],
+    toProvider: names.toProvider,
     describe: (scope) => config.scopes[scope]?.description ?? scope,
     expand,
     ofGroups: (groups) =>

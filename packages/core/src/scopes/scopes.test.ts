@@ -121,7 +121,6 @@ test("a scope is told in its own words, else by its name", () => {
     "write",
     "constructor",
   ]);
-  expect([catalog.has("read"), catalog.has("constructor")]).toEqual([true, false]);
 });
 
 describe("what a client asks for", () => {
@@ -158,6 +157,49 @@ describe("what a client asks for", () => {
       expect(error).toMatchObject({ code: "invalid_scope", reason: "scope_unknown", status: 400 });
       expect(String(error)).not.toMatch(/unknown$|Read|phone|constructor|\t/);
     }
+  });
+});
+
+describe("short and full names", () => {
+  const small = (resourceServer: string | undefined, ...names: string[]) =>
+    scopeCatalog({
+      scopes: Object.fromEntries(names.map((name) => [name, scope()])),
+      groups: {},
+      machines: {},
+      resources: [{ path: "/mcp", requiredScopes: [] }],
+      cognito: { resourceServer },
+    });
+  const named = small("mcp", "read", "write");
+
+  test("a request may have either; what is asked for is as configured, and once", () => {
+    expect(requestedScopes("mcp/read write mcp/write openid", "/mcp", named)).toEqual(["read", "write"]);
+    expect(requestedScopes("read", "/mcp", small(undefined, "mcp/read"))).toEqual(["mcp/read"]);
+  });
+
+  test.each([
+    ["of another resource server", "other/read", named],
+    ["that could be two", "read", small(undefined, "a/read", "b/read")],
+    ["that would have to be cut", "mcp/read", small(undefined, "read")],
+  ])("a name %s is unknown", (_, name, scopes) => {
+    expect(() => requestedScopes(name, "/mcp", scopes)).toThrow(OAuthError);
+  });
+
+  test("Cognito's own scopes are translated strictly; what is no scope here is left out", () => {
+    expect(named.fromProvider(["mcp/write", "write", "other/read", "openid"])).toEqual(["write"]);
+    expect(small("mcp", "mcp/read").fromProvider(["read"])).toEqual([]);
+    expect(named.toProvider("read")).toBe("mcp/read");
+  });
+});
+
+describe("what a client asks for that names nothing", () => {
+  test.each([
+    ["its own default", "/clock/mcp", ["read"], ["read"]],
+    ["its own default, as far as it can be had there", "/notes/mcp", ["read", "audit", "nonsense", "openid"], ["read"]],
+    ["the resource's, where it has none", "/notes/mcp", undefined, ["read", "write"]],
+    ["the resource's, where none of its own can be had there", "/notes/mcp", ["audit"], ["read", "write"]],
+  ])("%s", (_, path, defaults, asked) => {
+    expect(requestedScopes("openid", path, catalog, defaults)).toEqual(asked);
+    expect(requestedScopes("write", path, catalog, defaults)).toEqual(["write"]);
   });
 });
 

@@ -1,17 +1,21 @@
 import { RedirectableError, redirectError } from "../authorize/index.ts";
 import { randomId } from "../crypto/index.ts";
-import { OAuthError } from "../errors/index.ts";
-import { type CorsPolicy, corsHeaders, htmlAnswer, jsonAnswer } from "../http/index.ts";
-import { errorModel, errorPage, textsFor } from "../pages/index.ts";
+import { bearerChallenge, OAuthError } from "../errors/index.ts";
+import { type CorsPolicy, clientAddress, corsHeaders, jsonAnswer, limitKey, trustedNetworks } from "../http/index.ts";
+import { answerPage, errorModel, errorPage, textsFor } from "../pages/index.ts";
 import { UnreadableRecord } from "../records/index.ts";
 import { StoreUnavailable } from "../store/store.ts";
 import { type Route, routes, type ServerDeps } from "./routes.ts";
 
-/** Answers one request. `address` is the peer's, for the limits of whoever is not identified. */
+/**
+ * Answers one request. `address` is the socket's peer, for the limits of whoever is not identified: where it is a trusted
+ * proxy, who stands behind it counts. Without an address all callers count as one.
+ */
 export type FetchHandler = (request: Request, context?: { readonly address?: string }) => Promise<Response>;
 
 /** Composes the endpoints to one `Request → Response` function that never throws. */
 export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
+  const proxies = trustedNetworks(deps.config.trustedProxies);
   const byPath = Map.groupBy(routes(deps), (route) => route.path);
 
   const failed = (route: Route, request: Request, error: unknown): Response => {
@@ -23,7 +27,8 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
     const reference = randomId(deps.random, 6);
     deps.logger.info("an error page was shown", { reference, reason: refusal.reason, path: route.path });
     const texts = textsFor(request);
-    const answer = htmlAnswer(refusal.status, errorPage(errorModel(refusal, reference, texts), texts));
+    const page = errorPage(errorModel(refusal, reference, texts), { texts, look: deps.look });
+    const answer = answerPage(deps.look, refusal.status, page);
     if (refusal.retryAfter !== undefined) answer.headers.set("Retry-After", String(refusal.retryAfter));
     return answer;
   };
@@ -46,7 +51,7 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
       return answer;
     }
     const answer = await Promise.resolve()
-      .then(() => route.handle(request, context.address ?? "unknown"))
+      .then(() => route.handle(request, limitKey(clientAddress(context.address, request.headers, proxies))))
       .catch((error: unknown) => failed(route, request, error));
     for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
     return request.method === "HEAD" ? new Response(null, answer) : answer;
@@ -77,9 +82,15 @@ function asOAuthError(error: unknown, deps: ServerDeps): OAuthError {
 function errorAnswer(error: OAuthError, request: Request): Response {
   const answer = jsonAnswer(error.status, error);
   if (error.retryAfter !== undefined) answer.headers.set("Retry-After", String(error.retryAfter));
-  const basic = request.headers.get("authorization")?.toLowerCase().startsWith("basic");
+  const authorization = request.headers.get("authorization");
+  const basic = authorization?.toLowerCase().startsWith("basic");
   // RFC 6749 §5.2: a client that tried HTTP authentication is told which scheme it was.
   if (error.status === 401 && basic) answer.headers.set("WWW-Authenticate", 'Basic realm="token endpoint"');
+  // RFC 6750 §3.1: without a token, the challenge says no more than that one is needed.
+  if (error.code === "invalid_token") {
+    const fault = authorization === null ? {} : { error: error.code, errorDescription: error.message };
+    answer.headers.set("WWW-Authenticate", bearerChallenge(fault));
+  }
   return answer;
 }
 

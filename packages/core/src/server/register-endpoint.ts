@@ -8,6 +8,8 @@ import type { Clock } from "../runtime/index.ts";
 /** `POST /register` (RFC 7591 §3): 201 with exactly what was registered. */
 export function registerEndpoint(deps: {
   readonly clients: ClientDirectory;
+  /** Throws OAuthError unless the request's `Authorization` lets it register. */
+  readonly mayRegister: (authorization: string | undefined) => void;
   readonly policy: RegistrationPolicy;
   readonly limiter: Limiter;
   readonly maxBody: number;
@@ -18,6 +20,7 @@ export function registerEndpoint(deps: {
   return async (request, address) => {
     try {
       requireAllowance(deps.limiter, address, "Too many registrations from this address.");
+      deps.mayRegister(request.headers.get("authorization") ?? undefined);
       const metadata = parseRegistrationRequest(await readJson(request, deps.maxBody), deps.policy);
       const { clientId, clientSecret, issuedAt } = await deps.clients.register(metadata);
       deps.audit.write({ time: time(), action: "client.registered", client: clientId });

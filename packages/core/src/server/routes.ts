@@ -1,7 +1,22 @@
-import { type AuthorizeDeps, callback, decideConsent, showConsent } from "../authorize/index.ts";
-import type { RegistrationPolicy } from "../clients/index.ts";
+import {
+  type AuthorizeDeps,
+  callback,
+  decideConsent,
+  endSession,
+  listRemembered,
+  showConsent,
+  showLogout,
+} from "../authorize/index.ts";
+import { createInitialAccessCheck, type RegistrationPolicy } from "../clients/index.ts";
+import { keySetAge } from "../keys/index.ts";
 import type { Limiter } from "../limits/index.ts";
-import { machineAuthentication, revocationEndpoint, type TokenDeps, tokenEndpoint } from "../token/index.ts";
+import {
+  introspectionEndpoint,
+  machineAuthentication,
+  revocationEndpoint,
+  type TokenDeps,
+  tokenEndpoint,
+} from "../token/index.ts";
 import { authorizationServerMetadata, endpointPaths, openidConfiguration } from "./authorization-server-metadata.ts";
 import { protectedResourceMetadata } from "./protected-resource-metadata.ts";
 import { registerEndpoint } from "./register-endpoint.ts";
@@ -25,17 +40,19 @@ export interface Route {
   readonly handle: (request: Request, address: string) => Response | Promise<Response>;
 }
 
-/** Seconds for which documents may be cached. Short: a new signing key must be seen before it signs. */
-const documentAge = 300;
+/** How long documents may be cached, ms. */
+const documentAge = 300_000;
 
-const document = (body: unknown) => () =>
-  new Response(JSON.stringify(body), {
-    headers: {
-      "Content-Type": "application/json",
-      "Cache-Control": `public, max-age=${documentAge}`,
-      "X-Content-Type-Options": "nosniff",
-    },
-  });
+const document =
+  (body: unknown, age = documentAge) =>
+  () =>
+    new Response(JSON.stringify(body), {
+      headers: {
+        "Content-Type": "application/json",
+        "Cache-Control": `public, max-age=${Math.floor(age / 1000)}`,
+        "X-Content-Type-Options": "nosniff",
+      },
+    });
 
 /** Every endpoint that is served. What is not here does not exist, and metadata name nothing else. */
 export function routes(deps: ServerDeps): readonly Route[] {
@@ -44,8 +61,11 @@ export function routes(deps: ServerDeps): readonly Route[] {
   const machine = machineAuthentication();
   const endpoints: Route[] = [
     { method: "GET", path: base + endpointPaths.authorize, audience: "browser", handle: showConsent(deps) },
+    { method: "GET", path: base + endpointPaths.consent, audience: "browser", handle: listRemembered(deps) },
     { method: "POST", path: base + endpointPaths.consent, audience: "browser", handle: decideConsent(deps) },
     { method: "GET", path: base + endpointPaths.callback, audience: "browser", handle: callback(deps) },
+    { method: "GET", path: base + endpointPaths.logout, audience: "browser", handle: showLogout(deps) },
+    { method: "POST", path: base + endpointPaths.logout, audience: "browser", handle: endSession(deps) },
     { method: "POST", path: base + endpointPaths.token, audience: "client", handle: tokenEndpoint(deps, machine) },
     {
       method: "POST",
@@ -54,9 +74,14 @@ export function routes(deps: ServerDeps): readonly Route[] {
       handle: revocationEndpoint(deps, machine),
     },
   ];
+  if (deps.capabilities.introspection) {
+    const handle = introspectionEndpoint(deps);
+    endpoints.push({ method: "POST", path: base + endpointPaths.introspect, audience: "client", handle });
+  }
   if (deps.capabilities.registration) {
     const handle = registerEndpoint({
       clients: deps.clients,
+      mayRegister: createInitialAccessCheck(deps.config.registration.initialAccessTokens, deps.keys),
       policy: deps.registrationPolicy,
       limiter: deps.limits.register,
       maxBody: deps.config.maxBody,
@@ -73,11 +98,16 @@ export function routes(deps: ServerDeps): readonly Route[] {
     scopes: deps.scopes.all,
   });
   const openid = document(openidConfiguration(metadata));
-  const documents: [string, () => Response][] = [
+  const keySet = async (): Promise<Response> => {
+    // While the store is away, the keys as they were known serve those who check tokens better than none.
+    await deps.keyring.current()?.catch(() => {});
+    return document(deps.keyring.jwks(), keySetAge(deps.config))();
+  };
+  const documents: [string, () => Response | Promise<Response>][] = [
     // RFC 8414 §3.1 puts the well-known part between host and path, OpenID Connect Discovery §4 behind the path.
     [`/.well-known/oauth-authorization-server${issuer}`, document(metadata)],
     [`${issuer}/.well-known/openid-configuration`, openid],
-    [`${issuer}/.well-known/jwks.json`, () => document(deps.keyring.jwks())()],
+    [`${issuer}/.well-known/jwks.json`, keySet],
   ];
   if (issuer !== "") documents.push([`/.well-known/openid-configuration${issuer}`, openid]);
 

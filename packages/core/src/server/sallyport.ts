@@ -1,6 +1,13 @@
 import { type AuditSink, noAudit } from "../audit/index.ts";
+import { createConsentMemory } from "../authorize/index.ts";
 import { capabilitiesOf } from "../capabilities/capabilities.ts";
-import { createClientDirectory, parseRedirectUri } from "../clients/index.ts";
+import {
+  createAssertionKeys,
+  createAssertionVerifier,
+  createClientDirectory,
+  createMetadataDocuments,
+  parseRedirectUri,
+} from "../clients/index.ts";
 import {
   ConfigError,
   type CoreConfig,
@@ -11,12 +18,14 @@ import {
   loadConfig,
   parseCoreConfig,
 } from "../config/index.ts";
-import { deriveRootKeys } from "../crypto/index.ts";
-import { type EpochScope, type GrantDeps, grantChecks } from "../grants/index.ts";
+import { hasOwnKeys } from "../config/own-keys.ts";
+import { type EpochScope, endGrants, type GrantDeps, grantChecks } from "../grants/index.ts";
 import { cognitoProvider, type IdentityProvider } from "../identity/index.ts";
-import { openKeyring } from "../keys/index.ts";
-import { createLimiter } from "../limits/index.ts";
-import { consentMarkKind, grantKind, recordStore, transactionKind } from "../records/index.ts";
+import { keyringInterval, openKeyring, rotationPolicy } from "../keys/index.ts";
+import { createLimiter, sharedLimit } from "../limits/index.ts";
+import { createGuardedFetch, type Network, systemNetwork } from "../net/index.ts";
+import { lookOf } from "../pages/index.ts";
+import { consentMarkKind, grantKind, openKeys, recordStore, transactionKind } from "../records/index.ts";
 import {
   type Clock,
   createLogger,
@@ -39,9 +48,7 @@ import {
 import { endpointPaths } from "./authorization-server-metadata.ts";
 import { type FetchHandler, fetchHandler } from "./fetch-handler.ts";
 import type { ServerDeps } from "./routes.ts";
-
-/** Shorter than the lease under which a grant is renewed, so that no second replica asks while the first still waits, ms. */
-const longestAnswer = 8_000;
+import { withGlobalSignOut } from "./with-global-sign-out.ts";
 
 /** How long `close` waits for what is under way at Cognito, ms. */
 const longestClose = 2_000;
@@ -51,6 +58,8 @@ export interface SallyportRuntime {
   readonly clock: Clock;
   readonly random: Random;
   readonly fetch: Fetch;
+  /** Instead of the machine's resolver and sockets, for what clients publish elsewhere: metadata documents and keys. */
+  readonly network: Network;
   readonly logger: Logger;
   readonly audit: AuditSink;
   /** Instead of the one that the setting `store` names. Closed with the rest. */
@@ -77,7 +86,12 @@ export interface Sallyport {
   verify(request: Request): Promise<Principal>;
   /** The same for hot paths, without a Request object. */
   readonly verifier: BearerVerifier;
-  /** Ends every grant that exists now: of all, of a user (`sub`) or of a client. Holds everywhere within the check interval. */
+  /**
+   * Ends every grant that exists now: of all, of a user (`sub`) or of a client. Holds everywhere within the check
+   * interval (`tokens.grant_check_interval`). With `cognito.global_sign_out` a user is signed out at Cognito as well.
+   * Rejects with StoreUnavailable if nothing was written; with IdentityProviderError if Cognito did not sign the user
+   * out, though here the grants have ended.
+   */
   endGrants(scope: EpochScope): Promise<void>;
   close(): Promise<void>;
 }
@@ -129,27 +143,45 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
       "is missing; set SALLYPORT_SECRET to at least 32 random bytes, such as the output of `openssl rand -base64 32`";
     throw new ConfigError([{ setting: "secret", source: "default", message }]);
   }
-  const keys = deriveRootKeys(config.secret);
-  const store = runtime.store ?? (await openStore(config.store, { clock, random, logger }));
+  const keys = await openKeys(config, { clock });
   const fetch = runtime.fetch ?? ((input, init) => globalThis.fetch(input, init));
-  const identityProvider =
-    runtime.identityProvider ?? cognitoProvider({ ...config.cognito, fetch, clock, logger, timeoutMs: longestAnswer });
+  const provider =
+    runtime.identityProvider ??
+    cognitoProvider({ ...config.cognito, fetch, clock, logger, timeoutMs: config.cognito.timeout });
+  const given = runtime.identityProvider !== undefined;
+  const identityProvider = await withGlobalSignOut(provider, given, config.cognito, logger);
+  const store = runtime.store ?? (await openStore(config.store, { clock, random, logger }));
 
   const { baseUrl, tokens } = config;
   const issuer = config.issuer ?? new URL(baseUrl).origin;
   const scopes = scopeCatalog(config);
   const resources = resourceCatalog(baseUrl, config.resources, scopes.defaultsOf, config.defaultResource);
-  const keyring = await openKeyring({ store, keys, clock, random });
   const grants = recordStore(grantKind, { store, keys, random });
-  const grantDeps: GrantDeps = { store, grants, keys, identityProvider, tokens, clock, random, logger, audit };
-  const { epochs, judge, settled } = grantChecks(grantDeps, tokens);
+  const accessTtlOf = (url: string): number => resources.byUrl(url)?.accessTtl ?? tokens.accessTtl;
+  const isMachine: GrantDeps["isMachine"] = (id, kind) => {
+    const machine = Object.hasOwn(config.machines, id) ? config.machines[id] : undefined;
+    return machine !== undefined && hasOwnKeys(machine) === (kind === "registered_key");
+  };
+  const passedIn = { store, keys, clock, random, logger, audit };
+  const rotation = { policy: rotationPolicy(config), audit };
+  const keyring = await openKeyring({ ...passedIn, checkInterval: keyringInterval(config), rotation });
+  const grantDeps: GrantDeps = { ...passedIn, grants, identityProvider, tokens, accessTtlOf, isMachine };
+  const { epochs, judge, settled } = grantChecks(grantDeps, tokens, config.consent.remember);
   const perMinute = (limit: number) => createLimiter({ clock, perMinute: limit });
+  const shared = (label: string, limit: number) => sharedLimit({ store, keys, clock, label, perMinute: limit });
   const capabilities = capabilitiesOf(config);
   const redirectPolicy = {
     callbackUrl: `${baseUrl}${endpointPaths.callback}`,
     customSchemes: config.registration.customSchemes,
   };
   checkRegisteredClients(config, redirectPolicy);
+
+  const guardedFetch = createGuardedFetch({ network: runtime.network ?? systemNetwork, clock });
+  const assertionKeys = createAssertionKeys({ fetch: guardedFetch, clock });
+  const settings = config.metadataDocuments;
+  const documents = capabilities.metadataDocuments
+    ? createMetadataDocuments({ ...passedIn, settings, policy: redirectPolicy, fetch: guardedFetch, assertionKeys })
+    : undefined;
 
   const deps: ServerDeps = {
     ...grantDeps,
@@ -161,15 +193,28 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
     keyring,
     judge,
     capabilities,
-    clients: createClientDirectory({ config, store, keys, clock, random }),
+    clients: createClientDirectory({ ...passedIn, config, assertionKeys, documents }),
+    assertions: createAssertionVerifier({ ...passedIn, audiences: [issuer, `${baseUrl}${endpointPaths.token}`] }),
+    machineKeys: new Map(
+      Object.entries(config.machines).flatMap(([id, machine]) =>
+        hasOwnKeys(machine) ? [[id, assertionKeys(machine)]] : [],
+      ),
+    ),
     transactions: recordStore(transactionKind, { store, keys, random }),
     consentMarks: recordStore(consentMarkKind, { store, keys, random }),
-    registrationPolicy: { ...redirectPolicy, capabilities, scopes },
+    consentMemory: createConsentMemory({ ...passedIn, epochs, settings: config.consent }),
+    look: lookOf(config.branding),
+    registrationPolicy: { ...redirectPolicy, capabilities, scopes, settings: config.registration },
     limits: {
       register: perMinute(config.limits.register),
       authorize: perMinute(config.limits.authorize),
+      consent: perMinute(config.limits.consent),
       token: perMinute(config.limits.token),
+      introspect: perMinute(config.limits.introspect),
       failedClientAuth: perMinute(config.limits.failedClientAuth),
+      client: shared("client", config.limits.client),
+      principal: shared("principal", config.limits.principal),
+      resourceServer: shared("resource-server", config.limits.introspect),
     },
   };
   const verifier = createVerifier({
@@ -207,10 +252,10 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
         return new Response(error.body(), { status: error.status, headers: error.headers() });
       }
     },
-    endGrants: (scope) => epochs.set(scope),
+    endGrants: (scope) => endGrants(grantDeps, epochs, scope, config.cognito.globalSignOut),
     async close() {
       // A token that Cognito has rotated must still reach the store.
-      await Promise.race([settled(), clock.sleep(longestClose)]);
+      await Promise.race([Promise.all([settled(), keyring.settled()]), clock.sleep(longestClose)]);
       await store.close();
       await audit.close();
     },

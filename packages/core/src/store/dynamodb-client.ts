@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import type { Clock, Random } from "../runtime/index.ts";
+import { type Clock, type Random, withDeadline } from "../runtime/index.ts";
 import { StoreUnavailable } from "./store.ts";
 
 export type DynamoDb = typeof import("@aws-sdk/client-dynamodb");
@@ -60,7 +60,8 @@ export function dynamoClient(sdk: DynamoDb, { region, endpoint }: DynamoAddress)
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     maxAttempts: 1,
-    requestHandler: { requestTimeout: attemptTime, connectionTimeout: attemptTime },
+    // Without the last, what takes longer is a line on the console and goes on.
+    requestHandler: { requestTimeout: attemptTime, connectionTimeout: attemptTime, throwOnRequestTimeout: true },
   });
 }
 
@@ -78,7 +79,7 @@ export async function persist<T>(
   let doubtful = false;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await request.send(AbortSignal.timeout(attemptTime));
+      return await withDeadline(attemptTime, request.send);
     } catch (error) {
       const kind = kindOf(error);
       if (kind === "condition") throw new ConditionFailed(doubtful);
@@ -110,7 +111,7 @@ function kindOf(error: unknown): "condition" | "throttled" | "refused" | "unknow
 }
 
 /** The SDK's messages may repeat a key, so only the error's name is taken over. */
-export const unavailable = (error: unknown): StoreUnavailable =>
+const unavailable = (error: unknown): StoreUnavailable =>
   new StoreUnavailable(`DynamoDB did not serve a request (${error instanceof Error ? error.name : "unknown"}).`, {
     cause: error,
   });

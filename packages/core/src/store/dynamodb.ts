@@ -1,7 +1,7 @@
 import type { AttributeValue, PutItemCommandInput } from "@aws-sdk/client-dynamodb";
-import type { Clock, Random } from "../runtime/index.ts";
+import type { Clock, ClockWatch, Random } from "../runtime/index.ts";
 import { checkCount, checkHints, checkText, expiryOf } from "./check-arguments.ts";
-import { ConditionFailed, dynamoClient, loadDynamoDb, parseDynamoUrl, persist } from "./dynamodb-client.ts";
+import { ConditionFailed, dynamoClient, loadDynamoDb, parseDynamoUrl, persist, watchDates } from "./dynamodb-client.ts";
 import { newVersion } from "./entry-version.ts";
 import { hintMemory } from "./hint-memory.ts";
 import { cursorAfter, keyBefore, pageSize } from "./list-cursor.ts";
@@ -30,12 +30,15 @@ export async function dynamodbStore(options: {
   readonly url: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** Told the time by DynamoDB's clock. */
+  readonly sawTime?: ClockWatch["saw"] | undefined;
 }): Promise<Store> {
   const { clock, random } = options;
   const address = parseDynamoUrl(options.url);
   const { table: TableName } = address;
   const sdk = await loadDynamoDb();
   const client = dynamoClient(sdk, address);
+  if (options.sawTime) watchDates(client, clock, options.sawTime);
   const hints = hintMemory();
   let closed = false;
 

@@ -28,7 +28,7 @@ test("sqlite: takes an absolute path and one from the working directory", async 
 });
 
 test.each([
-  ["postgres://db.example/x", /^store: "postgres:" .*"memory:", "sqlite:\.\/path" and "sqlite:\/absolute\/path"/],
+  ["postgres://db.example/x", /^store: "postgres:" .*"memory:", "sqlite:\.\/path", "sqlite:\/absolute\/path", "redis:/],
   ["./data.db", /^store: not a store URL; supported are "memory:"/],
   ["", /^store: not a store URL/],
   ["memory:x", /^store: "memory:" takes nothing/],

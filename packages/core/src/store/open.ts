@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from "../runtime/index.ts";
+import type { Clock, ClockWatch, Logger, Random } from "../runtime/index.ts";
 import { dynamodbStore } from "./dynamodb.ts";
 import { memoryStore } from "./memory.ts";
 import { redisStore } from "./redis.ts";
@@ -15,7 +15,16 @@ const supported =
  * @throws Error where the setting names no store; it repeats the scheme only, since a URL may hold a password.
  *   StoreUnavailable where the store cannot be opened
  */
-export async function openStore(url: string, deps: { clock: Clock; random: Random; logger: Logger }): Promise<Store> {
+export async function openStore(
+  url: string,
+  deps: {
+    clock: Clock;
+    random: Random;
+    logger: Logger;
+    /** Told the time by the clock of a backend elsewhere: at the opening of a Redis, and with its use. */
+    sawTime?: ClockWatch["saw"] | undefined;
+  },
+): Promise<Store> {
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? [];
   if (scheme === undefined || rest === undefined) throw new Error(`store: not a store URL; ${supported}`);
   switch (scheme.toLowerCase()) {

@@ -8,6 +8,11 @@ export type RedisClient = Redis | Cluster;
 /** How long one command may take, and one attempt to connect, ms. */
 const commandTimeout = 2_000;
 const connectTimeout = 3_000;
+/**
+ * A server that was asked and says nothing for so long loses its connection, ms: what waits for it is dropped, and what
+ * comes is refused at once, until there is a connection again.
+ */
+const socketTimeout = 2_500;
 const longestPause = 2_000;
 
 /**
@@ -19,7 +24,8 @@ const longestPause = 2_000;
 export async function connectRedis(place: RedisPlace, logger: Logger): Promise<RedisClient> {
   const { Redis, Cluster } = await loadIoredis();
   const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 10), longestPause);
-  const limits = { commandTimeout, connectTimeout, disableClientInfo: true, autoResendUnfulfilledCommands: false };
+  const times = { commandTimeout, connectTimeout, socketTimeout };
+  const limits = { ...times, disableClientInfo: true, autoResendUnfulfilledCommands: false };
   const always = { ...limits, retryStrategy, lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0 };
   const connect = (): RedisClient => {
     switch (place.kind) {
@@ -28,7 +34,8 @@ export async function connectRedis(place: RedisPlace, logger: Logger): Promise<R
       case "sentinel": {
         const tls = place.login.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {};
         const { sentinels, master: name } = place;
-        return new Redis({ ...always, ...place.login, ...tls, sentinels, name, sentinelRetryStrategy: retryStrategy });
+        const asking = { sentinelRetryStrategy: retryStrategy, sentinelCommandTimeout: commandTimeout };
+        return new Redis({ ...always, ...place.login, ...tls, ...asking, sentinels, name });
       }
       case "cluster":
         return new Cluster(place.nodes, {
@@ -83,7 +90,7 @@ function nameOf(error: unknown): string {
   if ("code" in error && typeof error.code === "string") return error.code;
   const word = /^([A-Z]{2,32})\b/.exec(error.message)?.[1];
   if (word !== undefined) return word;
-  if (error.message === "Command timed out") return "timeout";
+  if (error.message === "Command timed out" || error.message.startsWith("Socket timeout")) return "timeout";
   return error.message.startsWith("Connection is closed") || error.message.startsWith("Stream isn't writeable")
     ? "no connection"
     : error.name;

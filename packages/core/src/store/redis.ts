@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from "../runtime/index.ts";
+import type { Clock, ClockWatch, Logger, Random } from "../runtime/index.ts";
 import { checkCount, checkHints, checkText, expiryOf } from "./check-arguments.ts";
 import { newVersion } from "./entry-version.ts";
 import { hintMemory } from "./hint-memory.ts";
@@ -13,6 +13,8 @@ import { StoreUnavailable } from "./store.ts";
 const margin = 60_000;
 /** How long a write waits for a copy to confirm it, ms. */
 const longestConfirmation = 1_000;
+/** How often the server's clock is read, ms. */
+const clockHolds = 10_000;
 /** How long it is remembered whether there are copies, ms. */
 const rolesHold = 10_000;
 
@@ -30,6 +32,8 @@ export async function redisStore(options: {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Told the time by the server's clock. */
+  readonly sawTime?: ClockWatch["saw"] | undefined;
 }): Promise<Store> {
   const { clock, random, logger } = options;
   const { place, prefix } = parseRedisUrl(options.url);
@@ -38,9 +42,28 @@ export async function redisStore(options: {
   let closed = false;
   let roles: { readonly at: number; readonly replicas: number } | undefined;
 
+  let clockReadAt = Number.NEGATIVE_INFINITY;
+  const readClock = async (): Promise<void> => {
+    const askedAt = clock.monotonic();
+    clockReadAt = askedAt;
+    const [seconds, micros] = await client.time();
+    options.sawTime?.(Number(seconds) * 1000 + Number(micros) / 1000, askedAt);
+  };
+  // Known before anything is judged by the clock.
+  if (options.sawTime) {
+    await readClock().catch((error: unknown) => {
+      client.disconnect();
+      throw unavailable(error);
+    });
+  }
+
   /** Runs commands; whatever they fail with becomes StoreUnavailable. */
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     if (closed) throw new StoreUnavailable("The Redis store is closed.");
+    if (options.sawTime && clock.monotonic() - clockReadAt >= clockHolds) {
+      // Beside the work: what it fails with, the work fails with too.
+      readClock().catch(() => {});
+    }
     try {
       return await work();
     } catch (error) {

@@ -6,8 +6,13 @@ import { loadSqlite } from "./load-sqlite.ts";
 import { errorCode, sqliteCode } from "./sqlite-errors.ts";
 import { StoreUnavailable } from "./store.ts";
 
-/** The schema this release reads and writes. A later one raises it and migrates in {@link prepareSchema}. */
-const schemaVersion = 1;
+/** The schema this release reads and writes. Whoever raises it adds to {@link upgrades} how the one before becomes it. */
+const schemaVersion = 2;
+
+const hintIndexes = `
+  CREATE INDEX entries_by_user ON entries (user) WHERE user IS NOT NULL;
+  CREATE INDEX entries_by_client ON entries (client) WHERE client IS NOT NULL;
+`;
 
 const schema = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -16,15 +21,17 @@ const schema = `
     user TEXT, client TEXT
   ) STRICT;
   CREATE INDEX entries_by_expiry ON entries (expires_at);
-  CREATE TABLE hints (
-    name TEXT NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, expires_at INTEGER NOT NULL,
-    PRIMARY KEY (name, value, key)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX hints_by_expiry ON hints (expires_at);
+  ${hintIndexes}
   CREATE TABLE counters (key TEXT PRIMARY KEY, value INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
   CREATE INDEX counters_by_expiry ON counters (expires_at);
   INSERT INTO meta (name, value) VALUES ('schema_version', ${schemaVersion});
 `;
+
+/** From each earlier schema to the next. */
+const upgrades: Readonly<Record<number, string>> = {
+  // Hints had a table of their own, with a row for each that changed with every write of its entry.
+  1: `${hintIndexes} DROP TABLE hints;`,
+};
 
 /** Milliseconds between two attempts to turn a new file to WAL. */
 const retryDelay = 20;
@@ -110,14 +117,8 @@ function prepareSchema(database: DatabaseSync, path: string): void {
   // IMMEDIATE: of several processes that open a new file, one makes the tables and the others wait for it.
   database.exec("BEGIN IMMEDIATE");
   try {
-    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
-    if (tables.length === 0) database.exec(schema);
-    else
-      checkSchema(
-        database,
-        path,
-        tables.some(({ name }) => name === "meta"),
-      );
+    if (tablesOf(database).length === 0) database.exec(schema);
+    else upgrade(database, knownVersion(database, path));
     database.exec("COMMIT");
   } catch (error) {
     rollBack(database);
@@ -125,8 +126,18 @@ function prepareSchema(database: DatabaseSync, path: string): void {
   }
 }
 
-function checkSchema(database: DatabaseSync, path: string, hasMeta: boolean): void {
-  const found = hasMeta
+const tablesOf = (database: DatabaseSync): readonly unknown[] =>
+  database
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    .all()
+    .map(({ name }) => name);
+
+/**
+ * The schema of a file that has tables.
+ * @throws Error where it is not of this program, or newer than this release
+ */
+export function knownVersion(database: DatabaseSync, path: string): number {
+  const found = tablesOf(database).includes("meta")
     ? database.prepare("SELECT value FROM meta WHERE name = 'schema_version'").all()[0]?.value
     : undefined;
   if (typeof found !== "number") {
@@ -138,6 +149,13 @@ function checkSchema(database: DatabaseSync, path: string, hasMeta: boolean): vo
         'run that release, or name another file in the setting "store"',
     );
   }
+  return found;
+}
+
+function upgrade(database: DatabaseSync, from: number): void {
+  if (from === schemaVersion) return;
+  for (let version = from; version < schemaVersion; version += 1) database.exec(upgrades[version] ?? "");
+  database.exec(`UPDATE meta SET value = ${schemaVersion} WHERE name = 'schema_version'`);
 }
 
 /** Ends a failed transaction. SQLite has ended it by itself after some errors, and a second end is then refused. */

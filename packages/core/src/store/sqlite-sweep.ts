@@ -21,13 +21,10 @@ export async function sweepExpired(options: {
   signal: AbortSignal;
 }): Promise<void> {
   const { database, clock, random, logger, signal } = options;
-  const statements = ["entries", "hints", "counters"].map((table) => {
-    // The primary key of every table holds this one; hints, which have no rowid, need all of theirs.
-    const id = table === "hints" ? "(name, value, key)" : "(key)";
-    const columns = id.slice(1, -1);
-    return database.prepare(`DELETE FROM ${table} WHERE ${id} IN
-      (SELECT ${columns} FROM ${table} WHERE expires_at <= :now LIMIT ${batch}) RETURNING 1`);
-  });
+  const statements = ["entries", "counters"].map((table) =>
+    database.prepare(`DELETE FROM ${table} WHERE rowid IN
+      (SELECT rowid FROM ${table} WHERE expires_at <= :now LIMIT ${batch}) RETURNING 1`),
+  );
   let full = false;
   for (;;) {
     await clock.sleep(full ? pause : interval * (0.75 + random.fraction() / 2), signal);

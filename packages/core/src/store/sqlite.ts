@@ -3,22 +3,19 @@ import type { Clock, Logger, Random } from "../runtime/index.ts";
 import { checkCount, checkHints, checkText, expiryOf } from "./check-arguments.ts";
 import { newVersion } from "./entry-version.ts";
 import { cursorAfter, keyBefore, pageSize } from "./list-cursor.ts";
-import { openDatabase, rollBack } from "./sqlite-database.ts";
+import { openDatabase } from "./sqlite-database.ts";
 import { unavailable } from "./sqlite-errors.ts";
 import { sweepExpired } from "./sqlite-sweep.ts";
-import type { Entry, IndexHints, Store } from "./store.ts";
+import type { Entry, IndexHints, IndexName, Store } from "./store.ts";
 import { StoreUnavailable } from "./store.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** The record that a hint `h` points to, if it still stands and was last written with that hint. */
-const hintedRecord = `SELECT 1 FROM entries AS e WHERE e.key = h.key AND e.expires_at > :now
-  AND h.value = CASE h.name WHEN 'user' THEN e.user ELSE e.client END`;
-
 /**
  * A store in one SQLite file (`node:sqlite`, WAL), shared by any number of processes of one machine. A write is on the
- * disk before it is answered. Every operation is one statement, and SQLite runs each as a transaction of its own; only
- * a write with index hints is a transaction of several, hints first. Expired rows are removed in the background.
+ * disk before it is answered. Every operation is one statement, and SQLite runs each as a transaction of its own. Hints
+ * are indexed columns of the entry itself, so that no operation costs more the more entries there are. Expired rows are
+ * removed in the background.
  *
  * @param options.path the file; made (0600) if missing, its directory (0700) too
  * @param options.busyTimeout how long to wait for another process's write, in milliseconds, default 5000
@@ -43,15 +40,16 @@ export async function sqliteStore(options: {
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version,
       expires_at = excluded.expires_at, user = excluded.user, client = excluded.client
     WHERE :replace OR entries.expires_at <= :now RETURNING 1`);
+  // SQLite writes an index anew for each column that is named, changed or not: the usual case leaves the hints out.
+  const rewrite = database.prepare(`UPDATE entries SET value = :value, version = :version, expires_at = :expiresAt
+    WHERE key = :key AND version = :expected AND expires_at > :now AND user IS :user AND client IS :client RETURNING 1`);
   const update = database.prepare(`UPDATE entries SET value = :value, version = :version, expires_at = :expiresAt,
     user = :user, client = :client WHERE key = :key AND version = :expected AND expires_at > :now RETURNING 1`);
   const remove = database.prepare("DELETE FROM entries WHERE key = :key RETURNING value, version, expires_at");
-  const hint = database.prepare(`INSERT INTO hints (name, value, key, expires_at)
-    VALUES (:name, :value, :key, :expiresAt) ON CONFLICT (name, value, key) DO UPDATE SET expires_at = excluded.expires_at`);
-  const hinted = database.prepare(`SELECT h.key, EXISTS (${hintedRecord}) AS stands FROM hints AS h
-    WHERE h.name = :name AND h.value = :value AND h.key > :after ORDER BY h.key LIMIT ${pageSize + 1}`);
-  const dropStale = database.prepare(`DELETE FROM hints AS h
-    WHERE h.name = :name AND h.value = :value AND h.key > :after AND h.key <= :last AND NOT EXISTS (${hintedRecord})`);
+  const hinted = (name: IndexName): StatementSync =>
+    database.prepare(`SELECT rowid, key, expires_at > :now AS stands FROM entries
+      WHERE ${name} = :value AND rowid > :after ORDER BY rowid LIMIT ${pageSize + 1}`);
+  const lists = { user: hinted("user"), client: hinted("client") };
   const add = database.prepare(`INSERT INTO counters (key, value, expires_at)
     SELECT :key, :by, :expiresAt WHERE :limit IS NULL OR :by <= :limit
     ON CONFLICT (key) DO UPDATE SET
@@ -67,22 +65,6 @@ export async function sqliteStore(options: {
     try {
       return statement.all(values);
     } catch (error) {
-      throw unavailable(error);
-    }
-  };
-
-  /** Runs `write` as it is, or where there are hints, these and then `write` in one transaction: both or none. */
-  const withHints = (key: string, expiresAt: number, hints: IndexHints, write: () => boolean): boolean => {
-    const named = Object.entries({ user: hints.user, client: hints.client }).filter(([, value]) => value !== undefined);
-    if (named.length === 0) return write();
-    try {
-      database.exec("BEGIN IMMEDIATE");
-      for (const [name, value] of named) run(hint, { name, value: value ?? null, key, expiresAt });
-      const wrote = write();
-      database.exec(wrote ? "COMMIT" : "ROLLBACK");
-      return wrote;
-    } catch (error) {
-      rollBack(database);
       throw unavailable(error);
     }
   };
@@ -108,8 +90,7 @@ export async function sqliteStore(options: {
       checkHints(index);
       const expiresAt = expiryOf(clock, ttl);
       const values = { key, value, version: newVersion(random), expiresAt, ...columns(index) };
-      const write = (): boolean => run(upsert, { ...values, replace: ifAbsent ? 0 : 1, now: clock.now() }).length > 0;
-      return withHints(key, expiresAt, index, write);
+      return run(upsert, { ...values, replace: ifAbsent ? 0 : 1, now: clock.now() }).length > 0;
     },
 
     /** `DELETE … RETURNING` */
@@ -119,15 +100,15 @@ export async function sqliteStore(options: {
       return entry && entry.expiresAt > clock.now() ? entry : undefined;
     },
 
-    /** `UPDATE … WHERE version = ? AND expires_at > now RETURNING` */
+    /** `UPDATE … WHERE version = ? AND expires_at > now RETURNING`: one that keeps the hints; where these differ, another. */
     async swap(key, expectedVersion, value, { ttl, index = {} }) {
       checkText("key", key);
       checkText("value", value);
       checkHints(index);
       const expiresAt = expiryOf(clock, ttl);
       const values = { key, value, version: newVersion(random), expiresAt, ...columns(index) };
-      const write = (): boolean => run(update, { ...values, expected: expectedVersion, now: clock.now() }).length > 0;
-      return withHints(key, expiresAt, index, write);
+      const conditions = { expected: expectedVersion, now: clock.now() };
+      return [rewrite, update].some((statement) => run(statement, { ...values, ...conditions }).length > 0);
     },
 
     /** `DELETE` */
@@ -149,17 +130,16 @@ export async function sqliteStore(options: {
       return { allowed: by === 0 && (limit === undefined || value <= limit), value };
     },
 
-    /** `SELECT` of a page of hints, each with whether its record stands; then one `DELETE` of those without. */
+    /** `SELECT … WHERE user = ? AND rowid > ? ORDER BY rowid LIMIT`; what has expired since is left out of the page. */
     async list(name, value, cursor) {
       checkText("index hint", value);
-      const page = { name, value, after: keyBefore(cursor), now: clock.now() };
-      const found = run(hinted, page);
-      const hints = found.slice(0, pageSize).map((row) => ({ key: text(row, "key"), stands: row.stands === 1 }));
-      const keys = hints.filter(({ stands }) => stands).map(({ key }) => key);
-      const last = hints.at(-1)?.key;
-      if (last === undefined) return { keys };
-      if (keys.length < hints.length) run(dropStale, { ...page, last });
-      return found.length > pageSize ? { keys, cursor: cursorAfter(last) } : { keys };
+      const found = run(lists[name], { value, after: rowBefore(cursor), now: clock.now() });
+      const page = found.slice(0, pageSize);
+      const keys = page.filter(({ stands }) => stands === 1).map((row) => text(row, "key"));
+      const last = page.at(-1);
+      return found.length > pageSize && last
+        ? { keys, cursor: cursorAfter(`${wholeNumber(last, "rowid")}`) }
+        : { keys };
     },
 
     /** `SELECT … WHERE key > ? ORDER BY key LIMIT` */
@@ -175,6 +155,13 @@ export async function sqliteStore(options: {
       if (database.isOpen) database.close();
     },
   };
+}
+
+/** The row after which a page starts. */
+function rowBefore(cursor: string | undefined): number {
+  const row = Number(/^\d{1,15}$/.exec(cursor === undefined ? "0" : keyBefore(cursor))?.[0]);
+  if (Number.isInteger(row)) return row;
+  throw new RangeError("store: the cursor is not one that a page of this store gave; start again without it");
 }
 
 function entryOf(row: Row | undefined): Entry | undefined {

@@ -5,13 +5,20 @@ import type { Parameters } from "../http/index.ts";
 import type { Grant } from "../records/index.ts";
 import type { TokenDeps } from "./deps.ts";
 import { resourceParameter } from "./resource-parameter.ts";
+import type { TokenLimits } from "./token-limits.ts";
 import { type TokenResponse, tokenResponse } from "./token-response.ts";
 
 /**
- * `grant_type=refresh_token` (RFC 6749 §6). Order: token form, grant and its second door (Cognito is asked where its word
- * has run out; an outage is 503 before anything changes), client, resource, scope, and the rotation last.
+ * `grant_type=refresh_token` (RFC 6749 §6). Order: token form, grant, client, resource, scope, the user's limit, the
+ * grant's second door (Cognito is asked where its word has run out; an outage is 503 before anything changes), and the
+ * rotation last.
  */
-export async function refreshToken(deps: TokenDeps, client: VerifiedClient, form: Parameters): Promise<TokenResponse> {
+export async function refreshToken(
+  deps: TokenDeps,
+  client: VerifiedClient,
+  form: Parameters,
+  limits: TokenLimits,
+): Promise<TokenResponse> {
   const text = form.get("refresh_token");
   if (text === undefined) throw new OAuthError("invalid_request", "malformed_request", "refresh_token is missing");
   const presented = parseHandleToken(text, deps.keys);
@@ -37,6 +44,7 @@ export async function refreshToken(deps: TokenDeps, client: VerifiedClient, form
   // The client is checked before its grant may cost a call to Cognito.
   const fault = before && check(before.value);
   if (fault) throw fault;
+  if (before) await limits.user(before.value);
   const judgement = await deps.judge.judgeAfresh(presented.grantId);
   if (judgement.holds === "unknown") {
     throw new OAuthError(
@@ -56,7 +64,7 @@ export async function refreshToken(deps: TokenDeps, client: VerifiedClient, form
 /** Scopes as asked for; identity scopes are nothing that a refresh could widen. */
 function requested(parameter: string | undefined, deps: TokenDeps): readonly string[] | undefined {
   const named = (parameter ?? "").split(" ").filter((scope) => scope !== "" && !deps.scopes.isIdentityScope(scope));
-  return named.length === 0 ? undefined : named;
+  return named.length === 0 ? undefined : named.map((scope) => deps.scopes.resolve(scope) ?? scope);
 }
 
 /** What the new access token gets: granted, narrowed if asked, and still given by the groups as last seen. */

@@ -2,8 +2,8 @@ import { authenticateClient, type ClientCredentials, clientCredentialsOf } from 
 import { OAuthError } from "../errors/index.ts";
 import { endGrant, parseHandleToken } from "../grants/index.ts";
 import { readForm } from "../http/index.ts";
-import { parseAccessToken, verifySignature } from "../keys/index.ts";
 import { requireAllowance } from "../limits/index.ts";
+import { readOwnToken } from "../verify/index.ts";
 import type { MachineAuthentication } from "./authenticate-machine.ts";
 import type { TokenDeps } from "./deps.ts";
 
@@ -19,7 +19,7 @@ export function revocationEndpoint(
   const authenticate = async (credentials: ClientCredentials): Promise<void> => {
     const { clientId } = credentials;
     if (Object.hasOwn(deps.config.machines, clientId)) await authenticateMachine(deps, credentials);
-    else await authenticateClient(credentials, deps.clients, deps.limits.failedClientAuth);
+    else await authenticateClient(deps, credentials);
   };
 
   const revoke = async (request: Request, address: string): Promise<Response> => {
@@ -29,7 +29,7 @@ export function revocationEndpoint(
     await authenticate(credentials);
     const token = form.get("token");
     if (token === undefined) throw new OAuthError("invalid_request", "malformed_request", "token is missing");
-    const grantId = grantOf(deps, token);
+    const grantId = await grantOf(deps, token);
     const grant = grantId === undefined ? undefined : (await deps.grants.get(grantId))?.value;
     if (grantId !== undefined && grant !== undefined) {
       // RFC 7009 §2.1, and RFC 6749 §5.2 for the code: another client's token is left alone.
@@ -54,12 +54,13 @@ export function revocationEndpoint(
 }
 
 /** The grant that a refresh token or an access token of ours belongs to. An expired one still says which. */
-function grantOf(deps: TokenDeps, token: string): string | undefined {
+async function grantOf(deps: TokenDeps, token: string): Promise<string | undefined> {
   const handle = parseHandleToken(token, deps.keys);
   if (handle) return handle.n > 0 ? handle.grantId : undefined;
-  const parsed = parseAccessToken(token);
-  if (typeof parsed === "string") return undefined;
-  const key = deps.keyring.find(parsed.kid);
-  const claims = key && verifySignature(parsed, key);
-  return typeof claims === "object" && claims.iss === deps.issuer ? claims.sid : undefined;
+  const claims = await readOwnToken(token, deps);
+  // RFC 7009 §2.2.1: the client must know that the token still counts.
+  if (claims === "store_unavailable") {
+    throw new OAuthError("temporarily_unavailable", claims, "The token cannot be revoked at the moment. Try again.");
+  }
+  return typeof claims === "string" ? undefined : claims.sid;
 }

@@ -1,12 +1,12 @@
 import { authenticateClient, clientCredentialsOf } from "../clients/index.ts";
 import { OAuthError } from "../errors/index.ts";
 import { jsonAnswer, type Parameters, readForm } from "../http/index.ts";
-import { requireAllowance } from "../limits/index.ts";
 import type { MachineAuthentication } from "./authenticate-machine.ts";
 import { authorizationCode } from "./authorization-code.ts";
 import { clientCredentials } from "./client-credentials.ts";
 import type { TokenDeps } from "./deps.ts";
 import { refreshToken } from "./refresh-token.ts";
+import { type TokenLimits, tokenLimits } from "./token-limits.ts";
 import type { TokenResponse } from "./token-response.ts";
 
 /** `POST /token` (RFC 6749 §3.2). Errors are thrown as OAuthError; the server writes them. */
@@ -14,7 +14,7 @@ export function tokenEndpoint(
   deps: TokenDeps,
   authenticateMachine: MachineAuthentication,
 ): (request: Request, address: string) => Promise<Response> {
-  const answer = async (request: Request, form: Parameters): Promise<TokenResponse> => {
+  const answer = async (request: Request, form: Parameters, limits: TokenLimits): Promise<TokenResponse> => {
     const grantType = form.get("grant_type");
     if (grantType === undefined) throw new OAuthError("invalid_request", "malformed_request", "grant_type is missing");
     const supported = deps.capabilities.grantTypes.find((type) => type === grantType);
@@ -22,9 +22,14 @@ export function tokenEndpoint(
       const list = deps.capabilities.grantTypes.join(", ");
       throw new OAuthError("unsupported_grant_type", "grant_type_unsupported", `grant_type must be one of: ${list}`);
     }
+    // Before anything is redeemed: a key that is gone meanwhile must not sign.
+    await deps.keyring.current();
     const credentials = clientCredentialsOf(request.headers, form);
-    if (supported === "client_credentials") return clientCredentials(deps, authenticateMachine, credentials, form);
-    const client = await authenticateClient(credentials, deps.clients, deps.limits.failedClientAuth);
+    if (supported === "client_credentials") {
+      return clientCredentials(deps, authenticateMachine, credentials, form, limits);
+    }
+    const client = await authenticateClient(deps, credentials);
+    await limits.client(client);
     if (!client.grantTypes.includes(supported)) {
       throw new OAuthError(
         "unauthorized_client",
@@ -33,16 +38,16 @@ export function tokenEndpoint(
       );
     }
     return supported === "authorization_code"
-      ? authorizationCode(deps, client, form)
-      : refreshToken(deps, client, form);
+      ? authorizationCode(deps, client, form, limits)
+      : refreshToken(deps, client, form, limits);
   };
 
   return async (request, address) => {
     let form: Parameters | undefined;
     try {
-      requireAllowance(deps.limits.token, address, "Too many token requests from this address.");
+      const limits = tokenLimits(deps, address);
       form = await readForm(request, deps.config.maxBody);
-      return jsonAnswer(200, await answer(request, form));
+      return jsonAnswer(200, await answer(request, form, limits));
     } catch (error) {
       if (error instanceof OAuthError) reportRefusal(deps, form, error);
       throw error;

@@ -24,7 +24,7 @@ export function tokenResponse(
   const { grant, grantId, refreshToken } = live;
   const now = deps.clock.now();
   const iat = Math.floor(now / 1000);
-  const exp = Math.floor(accessTokenEnd(grant, now, deps.tokens) / 1000);
+  const exp = Math.floor(accessTokenEnd(grant, now, deps) / 1000);
   const scope = scopes.join(" ");
   const { upstream } = grant;
   const sub = upstream?.kind === "cognito_session" ? upstream.identity.sub : grant.clientId;

@@ -10,8 +10,10 @@ export interface BearerVerifier {
    */
   check(authorization: string | undefined, resource: string): Principal | Promise<Principal>;
   /**
-   * Asks door two again for a request that is still running, and at the latest one hour after the token's end refuses.
+   * Asks door two again for a request that is still running, and at the latest one hour after the token's end refuses;
+   * at once where the key that signed the token was dropped.
    * Rejects with BearerRefusal; status 503 means that nothing is known and the stream may go on until the next time.
+   * @param principal the very object that `check` or `recheck` of this verifier gave
    */
   recheck(principal: Principal): Promise<Principal>;
   /** The challenge context of a resource. */

@@ -7,7 +7,7 @@ import type { ProviderAccessToken } from "../identity/index.ts";
 import { IdentityProviderError } from "../identity/index.ts";
 import { type AccessTokenClaims, type Keyring, openKeyring, signAccessToken } from "../keys/index.ts";
 import type { Grant } from "../records/index.ts";
-import { systemRandom } from "../runtime/index.ts";
+import { silentLogger, systemRandom } from "../runtime/index.ts";
 import { scopeCatalog } from "../scopes/index.ts";
 import { memoryStore, StoreUnavailable } from "../store/index.ts";
 import { BearerRefusal, createVerifier, type Principal, resourceCatalog } from "./index.ts";
@@ -16,16 +16,32 @@ const clockUrl = "https://mcp.example/clock/mcp";
 const notesUrl = "https://mcp.example/notes/mcp";
 const paths = ["/clock/mcp", "/notes/mcp"].map((path) => ({ path, requiredScopes: [] }));
 const scope = (includes: string[] = []) => ({ includes, stepUp: false });
-const machines = { robot: { scopes: ["write"], resources: ["/clock/mcp"] } };
+const machines = {
+  robot: { scopes: ["write"], resources: ["/clock/mcp"] },
+  signer: { scopes: ["write"], jwksUri: "https://signer.example/jwks" },
+};
 
 async function room() {
   const clock = steppingClock();
   const random = systemRandom;
   const newKeyring = () =>
-    openKeyring({ store: memoryStore({ clock, random }), keys: deriveRootKeys(["A".repeat(43)]), clock, random });
+    openKeyring({
+      store: memoryStore({ clock, random }),
+      keys: deriveRootKeys(["A".repeat(43)]),
+      clock,
+      random,
+      logger: silentLogger,
+      checkInterval: 1e12,
+    });
   const real = await newKeyring();
   /** The keyring as the verifier sees it, with what a test changes. */
-  const ring = { current: real, generation: 1, refresh: async () => {}, finds: 0 };
+  const ring = {
+    current: real,
+    generation: 1,
+    refresh: async () => {},
+    reread: (): Promise<void> | undefined => undefined,
+    finds: 0,
+  };
   const keyring: Keyring = {
     active: () => ring.current.active(),
     find: (kid) => {
@@ -37,6 +53,8 @@ async function room() {
       return ring.generation;
     },
     refresh: () => ring.refresh(),
+    current: () => ring.reread(),
+    settled: async () => {},
   };
   const grant: Grant = {
     state: "live",
@@ -53,9 +71,10 @@ async function room() {
       renewAt: clock.now() + 1e9,
     },
   };
-  const door: { judgement: Judgement; asked: string[]; remembered: boolean } = {
+  const door: { judgement: Judgement; asked: string[]; afresh: number; remembered: boolean } = {
     judgement: { holds: "yes", grant, grantId: "grant-1" },
     asked: [],
+    afresh: 0,
     remembered: true,
   };
   const answer = (grantId: string): Judgement => {
@@ -64,7 +83,10 @@ async function room() {
   };
   const judge: GrantJudge = {
     judge: (grantId) => (door.remembered ? answer(grantId) : Promise.resolve(answer(grantId))),
-    judgeAfresh: async (grantId) => answer(grantId),
+    judgeAfresh: async (grantId) => {
+      door.afresh += 1;
+      return answer(grantId);
+    },
   };
   const scopes = scopeCatalog({
     scopes: { read: scope(), write: scope(["read"]), admin: scope(["write"]) },
@@ -173,6 +195,13 @@ describe("a token that is known", () => {
     expect(verifier.check(token, clockUrl)).toMatchObject({ scopes: ["read"] });
   });
 
+  test("a new sign-in could give no more than the client may have", async () => {
+    const { verifier, bearer, door, grant } = await room();
+    expect(await verifier.check(bearer(), clockUrl)).toMatchObject({ entitled: ["read", "write"] });
+    door.judgement = { holds: "yes", grantId: "grant-1", grant: { ...grant, clientScopes: ["read"] } };
+    expect(await verifier.check(bearer(), clockUrl)).toMatchObject({ entitled: ["read"] });
+  });
+
   test("is refused at its end, not a moment later", async () => {
     const { verifier, bearer, clock } = await room();
     const token = bearer();
@@ -207,6 +236,34 @@ describe("a token that is known", () => {
     expect(verifier.check(token, clockUrl)).toMatchObject({ subject: testSub });
     ring.generation = 2;
     expect(await refusal(() => verifier.check(token, clockUrl))).toMatchObject({ reason: "token_signature_invalid" });
+  });
+});
+
+describe("keys that have to be read again", () => {
+  test("are waited for, also by a token that is cached: a key that was dropped meanwhile opens nothing", async () => {
+    const { verifier, bearer, ring, newKeyring } = await room();
+    const token = bearer();
+    await verifier.check(token, clockUrl);
+    const other = await newKeyring();
+    ring.reread = async () => {
+      ring.current = other;
+      ring.generation += 1;
+    };
+    expect(await refusal(() => verifier.check(token, clockUrl))).toMatchObject({ reason: "token_signature_invalid" });
+  });
+
+  test("and cannot be: 503, cached or not", async () => {
+    const { verifier, bearer, ring } = await room();
+    const token = bearer();
+    ring.reread = () => Promise.reject(new StoreUnavailable("down"));
+    expect(await refusal(() => verifier.check(token, clockUrl))).toMatchObject({ status: 503 });
+    ring.reread = () => undefined;
+    await verifier.check(token, clockUrl);
+    ring.reread = () => Promise.reject(new StoreUnavailable("down"));
+    expect(await refusal(() => verifier.check(token, clockUrl))).toMatchObject({
+      status: 503,
+      reason: "store_unavailable",
+    });
   });
 });
 
@@ -307,6 +364,14 @@ describe("a request that is still running", () => {
     expect(door.asked.at(-1)).toBe("grant-1");
   });
 
+  test("asks afresh: what is remembered of the grant may be an interval old", async () => {
+    const { verifier, bearer, door } = await room();
+    const principal = await verifier.check(bearer(), clockUrl);
+    const before = door.afresh;
+    await verifier.recheck(principal);
+    expect(door.afresh).toBe(before + 1);
+  });
+
   test("ends with its grant; while nothing is known it is told so", async () => {
     const { verifier, bearer, door } = await room();
     const principal = await verifier.check(bearer(), clockUrl);
@@ -314,6 +379,19 @@ describe("a request that is still running", () => {
     expect(await refusal(() => verifier.recheck(principal))).toMatchObject({ status: 503 });
     door.judgement = { holds: "no", reason: "grant_ended" };
     expect(await refusal(() => verifier.recheck(principal))).toMatchObject({ status: 401, reason: "grant_ended" });
+  });
+
+  test("ends with the key that signed its token; while the keys cannot be read it is told so", async () => {
+    const { verifier, bearer, ring, newKeyring } = await room();
+    const principal = await verifier.recheck(await verifier.check(bearer(), clockUrl));
+    ring.reread = () => Promise.reject(new StoreUnavailable("down"));
+    expect(await refusal(() => verifier.recheck(principal))).toMatchObject({ status: 503 });
+    const other = await newKeyring();
+    ring.reread = async () => {
+      ring.current = other;
+    };
+    const refused = await refusal(() => verifier.recheck(principal));
+    expect(refused).toMatchObject({ status: 401, reason: "token_signature_invalid" });
   });
 
   test("gets what the groups give now", async () => {
@@ -325,6 +403,26 @@ describe("a request that is still running", () => {
     door.judgement = { holds: "yes", grantId: "grant-1", grant: { ...grant, upstream: { ...upstream, identity } } };
     expect((await verifier.recheck(principal)).scopes).toEqual(["read"]);
   });
+});
+
+test.each([
+  ["cognito_client", { kind: "cognito_client", clientId: "robot", until: 1e15 }],
+  ["registered_key", { kind: "registered_key", clientId: "robot" }],
+] as const)("a machine behind whose grant is %s has what is configured for it", async (_, upstream) => {
+  const { verifier, bearer, door, grant } = await room();
+  const machine = { ...grant, principal: "machine", clientId: "robot", upstream } as const;
+  door.judgement = { holds: "yes", grantId: "grant-1", grant: machine };
+  const claims = { sub: "robot", client_id: "robot", scope: "read", principal: "machine" } as const;
+  expect(await verifier.check(bearer(claims), clockUrl)).toMatchObject({
+    kind: "machine",
+    subject: "robot",
+    scopes: ["read"],
+    entitled: ["read", "write"],
+    groups: [],
+    doors: { token: true, grant: true },
+  });
+  const another = await refusal(() => verifier.check(bearer({ ...claims, sub: "other" }), clockUrl));
+  expect(another).toMatchObject({ status: 401, reason: "grant_user_mismatch" });
 });
 
 describe("an access token that Cognito issued to a machine", () => {
@@ -366,6 +464,7 @@ describe("an access token that Cognito issued to a machine", () => {
       clockUrl,
       "machine_unknown",
     ],
+    ["of a machine with keys of its own", { clientId: "signer", sub: "signer" }, clockUrl, "machine_unknown"],
     ["for another audience", { audience: notesUrl }, clockUrl, "token_audience_mismatch"],
     [
       "with scopes that mean nothing here",

@@ -3,22 +3,18 @@ import { tokenDigest } from "../crypto/index.ts";
 import type { Reason } from "../errors/index.ts";
 import type { GrantJudge, Judgement } from "../grants/index.ts";
 import type { IdentityProvider } from "../identity/identity-provider.ts";
-import { type AccessTokenClaims, type Keyring, parseAccessToken, verifySignature } from "../keys/index.ts";
-import { UnreadableRecord } from "../records/index.ts";
+import { type Keyring, streamOverrun } from "../keys/index.ts";
 import type { Clock } from "../runtime/index.ts";
 import type { ScopeCatalog } from "../scopes/index.ts";
-import { StoreUnavailable } from "../store/store.ts";
 import type { BearerVerifier } from "./bearer-verifier.ts";
+import { isOutage, type OwnToken, readOwnToken, timeFault } from "./own-token.ts";
 import type { Principal } from "./principal.ts";
+import { principalOf } from "./principal-of.ts";
 import { verifyProviderToken } from "./provider-token.ts";
 import { BearerRefusal } from "./refusal.ts";
 import type { ProtectedResource, ResourceCatalog } from "./resource-catalog.ts";
 
-/** Clocks of replicas may differ by this much, ms. */
-const leeway = 60_000;
 const mostCached = 20_000;
-/** A stream that is still open so long after its token's end is closed, ms. */
-const streamOverrun = 3_600_000;
 /** RFC 6750 §2.1; the scheme's name in any case (RFC 9110 §11.1). */
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
@@ -35,7 +31,7 @@ export interface VerifierDeps {
 
 /** A token that has passed door one, with the principal that its last judgement gave. */
 interface KnownToken {
-  readonly claims: AccessTokenClaims;
+  readonly claims: OwnToken;
   readonly resource: ProtectedResource;
   judgement: Judgement | undefined;
   principal: Principal | undefined;
@@ -46,6 +42,8 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
   const { clock, keyring, judge } = deps;
   let known = new Map<string, KnownToken>();
   let generation = keyring.generation;
+  /** The key behind a principal, for streams: where that is dropped, they end. */
+  const signedBy = new WeakMap<Principal, string>();
 
   const context = (resource: ProtectedResource) => ({
     scope: resource.defaultScopes.join(" "),
@@ -54,74 +52,30 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
 
   /** Door one: signature, type, issuer, audience, expiry. */
   const doorOne = async (token: string, resource: ProtectedResource): Promise<KnownToken | Reason> => {
-    const parsed = parseAccessToken(token);
-    if (typeof parsed === "string") return parsed;
-    let key = keyring.find(parsed.kid);
-    if (!key) {
-      await keyring.refresh().catch((error: unknown) => {
-        if (!(error instanceof StoreUnavailable) && !(error instanceof UnreadableRecord)) throw error;
-        throw BearerRefusal.unavailable("store_unavailable");
-      });
-      key = keyring.find(parsed.kid);
-    }
-    if (!key) return "token_signature_invalid";
-    const claims = verifySignature(parsed, key);
+    const claims = await readOwnToken(token, deps);
     if (typeof claims === "string") return claims;
-    if (claims.iss !== deps.issuer) return "token_issuer_mismatch";
     if (claims.aud !== resource.url) return "token_audience_mismatch";
-    const now = clock.now();
-    if (claims.exp * 1000 <= now) return "token_expired";
-    if (Math.max(claims.iat, claims.nbf ?? 0) * 1000 > now + leeway) return "token_not_yet_valid";
-    return { claims, resource, judgement: undefined, principal: undefined };
+    const fault = timeFault(claims, clock.now());
+    return fault ?? { claims, resource, judgement: undefined, principal: undefined };
   };
 
-  const principalOf = (token: KnownToken, judgement: Judgement): Principal => {
+  const judged = (token: KnownToken, judgement: Judgement): Principal => {
     if (judgement.holds === "unknown") throw BearerRefusal.unavailable(judgement.reason);
     if (judgement.holds === "no") throw BearerRefusal.invalid(judgement.reason, context(token.resource));
     if (token.principal && token.judgement === judgement) return token.principal;
-    const { claims, resource } = token;
-    const { grant, grantId } = judgement;
-    const { upstream } = grant;
-    const mine =
-      grant.clientId === claims.client_id && grant.resource === claims.aud && grant.principal === claims.principal;
-    if (!mine || !upstream) throw BearerRefusal.invalid("grant_user_mismatch", context(resource));
-    const tokenScopes = claims.scope.split(" ");
-    const named = new Set(tokenScopes);
-    const expiresAt = claims.exp * 1000;
-    const shared = { clientId: claims.client_id, grantId, resource: claims.aud, tokenScopes, expiresAt };
-    const doors = { token: true, grant: true } as const;
-    if (upstream.kind === "cognito_client") {
-      const entitled = deps.scopes.ofMachine(upstream.clientId, resource.path);
-      if (claims.sub !== upstream.clientId) throw BearerRefusal.invalid("grant_user_mismatch", context(resource));
-      const scopes = entitled.filter((scope) => named.has(scope));
-      token.principal = {
-        kind: "machine",
-        subject: claims.sub,
-        groups: [],
-        claims: {},
-        scopes,
-        entitled,
-        doors,
-        ...shared,
-      };
-    } else {
-      const { sub, username, groups, email, claims: extra } = upstream.identity;
-      if (claims.sub !== sub) throw BearerRefusal.invalid("grant_user_mismatch", context(resource));
-      const here = new Set(deps.scopes.ofResource(resource.path));
-      const entitled = deps.scopes.ofGroups(groups).filter((scope) => here.has(scope));
-      const scopes = entitled.filter((scope) => named.has(scope));
-      const user = { kind: "user", subject: sub, username, groups, claims: extra } as const;
-      token.principal = { ...user, ...(email === undefined ? {} : { email }), scopes, entitled, doors, ...shared };
-    }
+    const principal = principalOf(token.claims, token.resource, judgement, deps.scopes);
+    if (typeof principal === "string") throw BearerRefusal.invalid(principal, context(token.resource));
+    signedBy.set(principal, token.claims.kid);
+    token.principal = principal;
     token.judgement = judgement;
-    return token.principal;
+    return principal;
   };
 
   /** Door two. Stays synchronous where the judgement is remembered. */
   const doorTwo = (token: KnownToken): Principal | Promise<Principal> => {
     const judgement = judge.judge(token.claims.sid);
-    if (judgement instanceof Promise) return judgement.then((judged) => principalOf(token, judged));
-    return principalOf(token, judgement);
+    if (judgement instanceof Promise) return judgement.then((answer) => judged(token, answer));
+    return judged(token, judgement);
   };
 
   const unknownToken = async (digest: string, token: string, resource: ProtectedResource): Promise<Principal> => {
@@ -138,6 +92,7 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
         ? BearerRefusal.unavailable(machine)
         : BearerRefusal.invalid(machine, context(resource));
     }
+    if (verified === "store_unavailable") throw BearerRefusal.unavailable(verified);
     throw BearerRefusal.invalid(verified, context(resource));
   };
 
@@ -146,6 +101,22 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
     if (known.size <= mostCached) return;
     const oldest = known.keys().next();
     if (!oldest.done) known.delete(oldest.value);
+  };
+
+  const bothDoors = (token: string, resource: ProtectedResource): Principal | Promise<Principal> => {
+    if (generation !== keyring.generation) {
+      known = new Map();
+      generation = keyring.generation;
+    }
+    const digest = tokenDigest(token);
+    const cached = known.get(digest);
+    if (!cached) return unknownToken(digest, token, resource);
+    if (cached.claims.exp * 1000 <= clock.now()) {
+      known.delete(digest);
+      throw BearerRefusal.invalid("token_expired", context(resource));
+    }
+    if (cached.resource !== resource) throw BearerRefusal.invalid("token_audience_mismatch", context(resource));
+    return doorTwo(cached);
   };
 
   const resourceOf = (url: string): ProtectedResource => {
@@ -160,19 +131,8 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
       if (authorization === undefined) throw BearerRefusal.missing(context(resource));
       const token = bearer.exec(authorization)?.[1];
       if (token === undefined) throw BearerRefusal.invalid("token_malformed", context(resource));
-      if (generation !== keyring.generation) {
-        known = new Map();
-        generation = keyring.generation;
-      }
-      const digest = tokenDigest(token);
-      const cached = known.get(digest);
-      if (!cached) return unknownToken(digest, token, resource);
-      if (cached.claims.exp * 1000 <= clock.now()) {
-        known.delete(digest);
-        throw BearerRefusal.invalid("token_expired", context(resource));
-      }
-      if (cached.resource !== resource) throw BearerRefusal.invalid("token_audience_mismatch", context(resource));
-      return doorTwo(cached);
+      const reading = keyring.current();
+      return reading ? reading.catch(unavailable).then(() => bothDoors(token, resource)) : bothDoors(token, resource);
     },
 
     async recheck(principal) {
@@ -184,8 +144,15 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
         if (clock.now() < principal.expiresAt) return principal;
         throw BearerRefusal.invalid("token_expired", context(resource));
       }
-      const judgement = await judge.judge(principal.grantId);
-      const claims: AccessTokenClaims = {
+      // Afresh: a judgement that is remembered may be an interval old already, and the stream asks once an interval.
+      const judgement = await judge.judgeAfresh(principal.grantId);
+      await keyring.current()?.catch(unavailable);
+      const kid = signedBy.get(principal);
+      if (kid === undefined || !keyring.find(kid)) {
+        throw BearerRefusal.invalid("token_signature_invalid", context(resource));
+      }
+      const claims: OwnToken = {
+        kid,
         iss: deps.issuer,
         sub: principal.subject,
         aud: principal.resource,
@@ -197,9 +164,14 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
         sid: principal.grantId,
         principal: principal.kind,
       };
-      return principalOf({ claims, resource, judgement: undefined, principal: undefined }, judgement);
+      return judged({ claims, resource, judgement: undefined, principal: undefined }, judgement);
     },
 
     challenge: (url) => context(resourceOf(url)),
   };
+}
+
+/** The keys could not be read for too long: nothing is known, and nothing refused. */
+function unavailable(error: unknown): never {
+  throw isOutage(error) ? BearerRefusal.unavailable("store_unavailable") : error;
 }

@@ -1,3 +1,4 @@
+import { hasOwnKeys } from "../config/own-keys.ts";
 import type { CoreConfig } from "../config/section.ts";
 import type { Reason } from "../errors/index.ts";
 import { type IdentityProvider, IdentityProviderError } from "../identity/identity-provider.ts";
@@ -33,10 +34,12 @@ export async function verifyProviderToken(
   }
   const { clientId, sub, username, audience, expiresAt } = verified;
   if (username !== undefined || sub !== clientId) return "token_type_invalid";
-  if (!Object.hasOwn(deps.machines, clientId)) return "machine_unknown";
+  const machine = Object.hasOwn(deps.machines, clientId) ? deps.machines[clientId] : undefined;
+  // A machine with keys of its own is none of Cognito's, whatever app client has the same id.
+  if (!machine || hasOwnKeys(machine)) return "machine_unknown";
   if (audience !== undefined && audience !== resource.url) return "token_audience_mismatch";
   const entitled = deps.scopes.ofMachine(clientId, resource.path);
-  const held = new Set(deps.scopes.expand(verified.scopes));
+  const held = new Set(deps.scopes.expand(deps.scopes.fromProvider(verified.scopes)));
   const scopes = entitled.filter((scope) => held.has(scope));
   if (scopes.length === 0) return "token_scope_unmapped";
   if (expiresAt * 1000 <= deps.clock.now()) return "token_expired";

@@ -7,6 +7,8 @@ export interface ProtectedResource {
   readonly metadataUrl: string;
   readonly requiredScopes: readonly string[];
   readonly defaultScopes: readonly string[];
+  /** How long access tokens for it live, ms; undefined: as long as any. */
+  readonly accessTtl: number | undefined;
 }
 
 /** Every protected resource of this deployment. */
@@ -40,6 +42,7 @@ export function resourceCatalog(
     readonly path: string;
     readonly name?: string | undefined;
     readonly requiredScopes: readonly string[];
+    readonly accessTtl?: number | undefined;
   }[],
   defaultsOf: (path: string) => readonly string[],
   defaultPath: string | undefined,
@@ -56,6 +59,7 @@ export function resourceCatalog(
       metadataUrl: `${base.origin}/.well-known/oauth-protected-resource${prefix}${path}`,
       requiredScopes: resource.requiredScopes,
       defaultScopes: defaultsOf(resource.path),
+      accessTtl: resource.accessTtl,
     };
   });
   const byUrl = new Map(all.map((resource) => [resource.url, resource]));

@@ -71,6 +71,8 @@ export function testReplica(options: {
   readonly tokens?: CoreConfigInput["tokens"];
   /** What every random fraction is. */
   readonly fraction?: number;
+  /** Default: every machine is configured. */
+  readonly isMachine?: GrantDeps["isMachine"];
 }): TestReplica {
   const { clock, pool, fraction } = options;
   const random = fraction === undefined ? systemRandom : { ...systemRandom, fraction: () => fraction };
@@ -85,6 +87,8 @@ export function testReplica(options: {
     keys,
     identityProvider: pool.provider,
     tokens,
+    accessTtlOf: () => tokens.accessTtl,
+    isMachine: options.isMachine ?? (() => true),
     clock,
     random,
     logger: createLogger({ level: "debug", write: (line) => log.push(line) }),

@@ -14,7 +14,7 @@ export interface Received {
   readonly authorization: string | undefined;
   readonly form: URLSearchParams;
 }
-export type Route = "discovery" | "jwks" | "token" | "revoke";
+export type Route = "discovery" | "jwks" | "token" | "revoke" | "userInfo";
 
 export const poolId = "eu-central-1_Test00001";
 export const clientId = "test1client";
@@ -50,7 +50,7 @@ async function key(kid: string): Promise<Key> {
 /** A user pool on 127.0.0.1 that says whatever a test wants, with tokens shaped as Cognito's. */
 export async function hostilePool(clock: Clock) {
   const keys = { id: await key("id-key="), access: await key("access-key="), foreign: await key("id-key=") };
-  const received: Record<Route, Received[]> = { discovery: [], jwks: [], token: [], revoke: [] };
+  const received: Record<Route, Received[]> = { discovery: [], jwks: [], token: [], revoke: [], userInfo: [] };
   const routes = new Map<Route, (request: Received) => Reply>();
   let published: readonly JWK[] = [keys.id.jwk, keys.access.jwk];
 
@@ -68,6 +68,7 @@ export async function hostilePool(clock: Clock) {
     [`/${poolId}/.well-known/jwks.json`]: "jwks",
     "/oauth2/token": "token",
     "/oauth2/revoke": "revoke",
+    "/oauth2/userInfo": "userInfo",
   };
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -98,6 +99,7 @@ export async function hostilePool(clock: Clock) {
   function standard(route: Route): Reply {
     if (route === "jwks") return { body: { keys: published } };
     if (route === "discovery") return { body: { issuer, jwks_uri: `${issuer}/.well-known/jwks.json` } };
+    if (route === "userInfo") return { body: { sub: user, username: "ada" } };
     return route === "revoke" ? {} : { status: 400, body: { error: "invalid_grant" } };
   }
 

@@ -171,5 +171,10 @@ const registrationPolicy: Parameters<typeof parseRegistrationRequest>[1] = {
     clientGrantTypes: ["authorization_code", "refresh_token"],
     tokenEndpointAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
   },
-  scopes: { has: (name) => name === "mcp/read", isIdentityScope: (name) => name === "openid" },
+  scopes: {
+    resolve: (name) => (name === "mcp/read" ? name : undefined),
+    isIdentityScope: (name) => name === "openid",
+    expand: (scopes) => [...scopes],
+  },
+  settings: { publicClientPatterns: ["*"] },
 };

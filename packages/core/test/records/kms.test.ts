@@ -27,7 +27,7 @@ beforeEach(() => {
 function replica(store = memoryStore({ clock: steppingClock(), random: systemRandom }), keyId = "alias/sallyport") {
   const clock = steppingClock();
   const open = async () => {
-    const config = { secret, kms: { keyId, region: "eu-central-1", endpoint: kms.url } };
+    const config = { secret, kms: { keyId, region: "eu-central-1", endpoint: kms.url, readOnly: false } };
     const keys = await openKeys(config, { clock });
     return recordStore(consentMarkKind, { store, keys, random: systemRandom });
   };
@@ -119,7 +119,7 @@ describe("records whose keys AWS KMS wraps", () => {
     });
     const client = { metadata: {}, issuedAt: 1, used: false };
     await before.put("c", client, { ttl });
-    const config = { secret, kms: { keyId: "k", region: "eu-central-1", endpoint: kms.url } };
+    const config = { secret, kms: { keyId: "k", region: "eu-central-1", endpoint: kms.url, readOnly: false } };
     const after = recordStore(clientKind, { store, keys: await openKeys(config, { clock }), random: systemRandom });
     expect((await after.get("c"))?.value).toEqual(client);
     expect(operations()).toEqual([]);

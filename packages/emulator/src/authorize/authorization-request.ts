@@ -4,10 +4,11 @@ import { requestedScopes } from "../scopes/requested-scopes.ts";
 import type { Emulation } from "../state/emulation.ts";
 import { findRedirect, type RedirectTarget } from "./find-redirect.ts";
 import { promptValues } from "./prompt-values.ts";
+import { ownDirectory, providerOf } from "./provider-of.ts";
 import type { Refusal, Rule } from "./rule.ts";
 import { requireClientScopes } from "./rules/require-client-scopes.ts";
 import { requireKnownPrompt } from "./rules/require-known-prompt.ts";
-import { requireLocalProvider } from "./rules/require-local-provider.ts";
+import { requireKnownProvider } from "./rules/require-known-provider.ts";
 import { requireResourceUrl } from "./rules/require-resource-url.ts";
 import { requireResponseType } from "./rules/require-response-type.ts";
 import { requireS256 } from "./rules/require-s256.ts";
@@ -23,6 +24,12 @@ export interface AuthorizationRequest extends RedirectTarget {
   readonly codeChallenge?: string | undefined;
   readonly resource?: string | undefined;
   readonly loginHint?: string | undefined;
+  /** Where the user signs in: `COGNITO`, or one of the pool's identity providers. */
+  readonly provider: string;
+  /** Language asked for; the pages have only one. */
+  readonly lang?: string | undefined;
+  /** Whether the ID token is to say how the user signed in. */
+  readonly wantsAcr: boolean;
 }
 
 const rules: readonly Rule[] = [
@@ -31,7 +38,7 @@ const rules: readonly Rule[] = [
   requireS256,
   requireClientScopes,
   requireKnownPrompt,
-  requireLocalProvider,
+  requireKnownProvider,
   requireResourceUrl,
 ];
 
@@ -60,6 +67,9 @@ export function checkAuthorizationRequest(emulation: Emulation, parameters: Para
     codeChallenge: values.code_challenge,
     resource: emulation.settings.resourceBinding ? values.resource : undefined,
     loginHint: values.login_hint,
+    provider: providerOf(emulation.settings, parameters) ?? ownDirectory,
+    lang: values.lang,
+    wantsAcr: emulation.settings.emitAcr && values.acr_values !== undefined,
   };
 }
 

@@ -15,12 +15,13 @@ export async function completeAuthorization(
   request: AuthorizationRequest,
   { user, session }: { user: User; session: Session },
 ): Promise<string> {
-  const { client, redirectUri, scopes, state, nonce, codeChallenge, resource } = request;
+  const { client, redirectUri, scopes, state, nonce, codeChallenge, resource, wantsAcr } = request;
   const granted = {
     sub: user.sub,
     scopes,
     authTime: session.authTime,
     ...(resource !== undefined && { resource }),
+    wantsAcr,
   };
   if (request.responseType === "code") {
     const code = emulation.signIns.issueCode({

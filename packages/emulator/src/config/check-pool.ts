@@ -5,7 +5,7 @@ import { ConfigError } from "./config-error.ts";
 import type { PoolSettings } from "./pool-config.ts";
 import { poolConfig, poolSections } from "./pool-config.ts";
 
-type Sections = Pick<PoolSettings, "clients" | "resourceServers" | "groups" | "users">;
+type Sections = Pick<PoolSettings, "clients" | "resourceServers" | "groups" | "identityProviders" | "users">;
 
 /** Turns zod's findings into problems, one for each unknown key. `at` is the place of the checked value. */
 export function problemsOf(error: z.ZodError, at: readonly PropertyKey[] = []): ConfigProblem[] {
@@ -45,10 +45,12 @@ export function checkPool(input: unknown, at: readonly PropertyKey[] = ["pool"])
   };
   checkScopes(sections, report);
   checkGroups(sections, report);
+  checkProviders(sections, report);
   reportTwice(sections.clients, "clients", "id", (client) => client.id, report);
   reportTwice(sections.users, "users", "username", (user) => user.username.toLowerCase(), report);
   reportTwice(sections.users, "users", "sub", (user) => user.sub, report);
   reportTwice(sections.groups, "groups", "name", (group) => group.name, report);
+  reportTwice(sections.identityProviders, "identityProviders", "name", (provider) => provider.name, report);
   reportTwice(sections.resourceServers, "resourceServers", "identifier", (server) => server.identifier, report);
   if (whole.success && whole.data.signInWith === "email") checkAddresses(whole.data, report);
   if (!whole.success || problems.length > 0) throw new ConfigError(problems);
@@ -62,11 +64,13 @@ function readSections(input: unknown): Partial<Sections> {
   const clients = poolSections.clients.safeParse(pool.clients).data;
   const resourceServers = poolSections.resourceServers.safeParse(pool.resourceServers).data;
   const groups = poolSections.groups.safeParse(pool.groups).data;
+  const identityProviders = poolSections.identityProviders.safeParse(pool.identityProviders).data;
   const users = poolSections.users.safeParse(pool.users).data;
   return {
     ...(clients && { clients }),
     ...(resourceServers && { resourceServers }),
     ...(groups && { groups }),
+    ...(identityProviders && { identityProviders }),
     ...(users && { users }),
   };
 }
@@ -93,8 +97,26 @@ function checkGroups({ users, groups }: Partial<Sections>, report: Report): void
   }
 }
 
+function checkProviders({ users, identityProviders }: Partial<Sections>, report: Report): void {
+  if (identityProviders === undefined) return;
+  const identifiers = new Set<string>();
+  for (const [index, provider] of identityProviders.entries()) {
+    for (const [place, identifier] of provider.identifiers.entries()) {
+      if (identifiers.has(identifier)) report(["identityProviders", index, "identifiers", place], "stands twice");
+      identifiers.add(identifier);
+    }
+  }
+  const known = new Set(identityProviders.map(({ name }) => name));
+  for (const [index, { identityProvider: name }] of (users ?? []).entries()) {
+    if (name === undefined || known.has(name)) continue;
+    report(["users", index, "identityProvider"], `${name} is not one of the pool's identity providers`);
+  }
+}
+
 function checkAddresses({ users }: PoolSettings, report: Report): void {
   for (const [index, user] of users.entries()) {
+    // Whoever comes from elsewhere signs in there, by whatever name.
+    if (user.identityProvider !== undefined) continue;
     const { email } = user.attributes;
     if (!/^[^@\s]+@[^@\s]+$/.test(user.username)) {
       report(["users", index, "username"], "must be an e-mail address, because people sign in with it");

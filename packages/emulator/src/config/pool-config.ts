@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { attributes } from "./attributes.ts";
+import { attributeName, attributes } from "./attributes.ts";
 import { clientConfig } from "./client-config.ts";
 
 const user = z.strictObject({
@@ -8,6 +8,11 @@ const user = z.strictObject({
     .string()
     .regex(/^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u, { error: "must be 1 to 128 characters without spaces" }),
   password: z.string().min(1).max(256),
+  /**
+   * The identity provider that the user comes from: signs in on its page only, and is called `<provider>_<username>` in
+   * tokens. Default: the pool's own directory.
+   */
+  identityProvider: z.string().optional(),
   /** Default: a random UUID at each start. */
   sub: z.string().min(1).max(128).optional(),
   attributes: attributes.default({}),
@@ -17,6 +22,19 @@ const user = z.strictObject({
   enabled: z.boolean().default(true),
   /** Only `CONFIRMED` users can sign in. Default `CONFIRMED`. */
   status: z.enum(["CONFIRMED", "UNCONFIRMED", "RESET_REQUIRED"]).default("CONFIRMED"),
+});
+
+const identityProvider = z.strictObject({
+  /** The value of `identity_provider`. */
+  name: z
+    .string()
+    .regex(/^[^_\s][\p{L}\p{M}\p{S}\p{N}\p{P}]{2,31}$/u, { error: "must be 3 to 32 characters without spaces" })
+    .refine((name) => name !== "COGNITO", { error: "is the pool's own directory; choose another name" }),
+  /** Values of `idp_identifier` that lead to it, such as e-mail domains. */
+  identifiers: z
+    .array(z.string().regex(/^[\w\s+=.@-]{1,40}$/, { error: "must be 1 to 40 characters" }))
+    .max(50)
+    .default([]),
 });
 
 const groupName = z
@@ -50,6 +68,7 @@ export const poolSections = {
   clients: z.array(clientConfig).min(1).max(10_000),
   resourceServers: z.array(resourceServer).max(300).default([]),
   groups: z.array(group).max(10_000).default([]),
+  identityProviders: z.array(identityProvider).max(300).default([]),
   users: z.array(user).default([]),
 };
 
@@ -67,6 +86,13 @@ export const poolConfig = z.strictObject({
    * `invalid_grant`. AWS's texts and older reports disagree, so both can be tried. Default false.
    */
   requireResourceServer: z.boolean().default(false),
+  /**
+   * Whether a request with `acr_values` gets `acr` and `amr` in the ID token; a password is `urn:cognito:loa:1`. AWS
+   * documents them, and a live test did not see them, so both can be tried. Default false: the parameter is ignored.
+   */
+  emitAcr: z.boolean().default(false),
+  /** Attributes that are left out of ID tokens, as by a trigger's `claimsToSuppress`; /oauth2/userInfo has them. */
+  claimsToSuppress: z.array(attributeName).default([]),
   /** `email`: people type their address, and tokens carry the sub as user name. Default `username`. */
   signInWith: z.enum(["username", "email"]).default("username"),
 });

@@ -1,6 +1,7 @@
 import { type AuthorizationRequest, checkAuthorizationRequest } from "../authorize/authorization-request.ts";
 import { completeAuthorization } from "../authorize/complete-authorization.ts";
 import { errorPage } from "../authorize/find-redirect.ts";
+import { ownDirectory } from "../authorize/provider-of.ts";
 import { isForm, readParameters } from "../http/parameters.ts";
 import { beginSession } from "../http/session-cookie.ts";
 import { checkForm, protectForm } from "../http/sign-in-form-check.ts";
@@ -32,7 +33,8 @@ export async function submitLogin(emulation: Emulation, c: AppContext): Promise<
       form === "timed_out" ? "Your sign-in timed out. Sign in again." : "Your session changed. Sign in again.";
     return render(emulation, c, request, { username, error });
   }
-  const user = emulation.users.withPassword(username.trim(), password);
+  const known = emulation.users.withPassword(username.trim(), password);
+  const user = (known?.identityProvider ?? ownDirectory) === request.provider ? known : undefined;
   const error = user === undefined ? "Incorrect username or password." : userProblem(user);
   if (user === undefined || error !== undefined) {
     emulation.logger.info("sign-in refused", { client_id: request.client.id, reason: error });
@@ -52,7 +54,7 @@ function userProblem({ enabled, status }: User): string | undefined {
 async function render(
   emulation: Emulation,
   c: AppContext,
-  { client }: AuthorizationRequest,
+  { client, provider, lang }: AuthorizationRequest,
   { username, error }: { username: string; error?: string | undefined },
 ): Promise<Response> {
   const { field, cookie } = protectForm(emulation, c.req.header("cookie"));
@@ -62,7 +64,9 @@ async function render(
     csrf: field,
     clientName: client.name,
     poolId: emulation.settings.id,
-    signInWith: emulation.settings.signInWith,
+    provider: provider === ownDirectory ? undefined : provider,
+    lang,
+    signInWith: provider === ownDirectory ? emulation.settings.signInWith : "username",
     username,
     error,
   });

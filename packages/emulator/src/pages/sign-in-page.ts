@@ -9,12 +9,16 @@ export function signInPage(options: {
   csrf: string;
   clientName: string;
   poolId: string;
+  /** The identity provider whose page this one stands for. */
+  provider: string | undefined;
+  /** Language asked for; the page has only one. */
+  lang: string | undefined;
   signInWith: "username" | "email";
   username: string;
   /** Why the attempt before failed. */
   error?: string | undefined;
 }): Html {
-  const { action, csrf, clientName, poolId, signInWith, username, error } = options;
+  const { action, csrf, clientName, poolId, provider, lang, signInWith, username, error } = options;
   const nameLabel = signInWith === "email" ? "Email address" : "Username";
   const inputType = signInWith === "email" ? "email" : "text";
   const onName = username === "";
@@ -22,6 +26,8 @@ export function signInPage(options: {
     "Sign in",
     html`<h1>Sign in</h1>
 <p class="dim">to continue to ${clientName}<br>User pool <span class="pool">${poolId}</span></p>
+${provider === undefined ? "" : html`<p>This page stands for the identity provider <strong>${provider}</strong>: only its users can sign in here.</p>`}
+${lang === undefined ? "" : html`<p class="dim">Asked for in the language ${lang}; the emulator has English only.</p>`}
 ${error === undefined ? "" : html`<p class="error" id="error" role="alert">${error}</p>`}
 <form method="post" action="${action}">
 <input type="hidden" name="_csrf" value="${csrf}">

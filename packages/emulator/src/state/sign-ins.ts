@@ -10,6 +10,8 @@ export interface SignIn {
   readonly sub: string;
   readonly scopes: readonly string[];
   readonly resource?: string;
+  /** Whether its ID tokens say how the user signed in. */
+  readonly wantsAcr: boolean;
   /** Seconds since the Unix epoch. */
   readonly authTime: number;
 }
@@ -24,6 +26,7 @@ export interface IssuedCode {
   readonly codeChallenge?: string;
   readonly nonce?: string;
   readonly resource?: string;
+  readonly wantsAcr: boolean;
 }
 
 interface RefreshRecord {

@@ -8,6 +8,8 @@ export interface User {
   readonly username: string;
   /** What the person types. */
   readonly signInName: string;
+  /** Where the person signs in; undefined: the pool's own directory. */
+  readonly identityProvider: string | undefined;
   readonly attributes: Readonly<Record<string, string>>;
   readonly groups: readonly string[];
   readonly enabled: boolean;
@@ -30,14 +32,18 @@ export function createUserDirectory(settings: PoolSettings, random: Random): Use
   const bySub = new Map<string, User>();
   const passwords = new Map<string, string>();
   const subOfName = new Map<string, string>();
+  const subOfToken = new Map<string, string>();
 
   for (const user of settings.users) {
     const sub = user.sub ?? uuid(random);
-    const byEmail = settings.signInWith === "email";
+    const provider = user.identityProvider;
+    const byEmail = settings.signInWith === "email" && provider === undefined;
+    const username = provider === undefined ? (byEmail ? sub : user.username) : `${provider}_${user.username}`;
     bySub.set(sub, {
       sub,
-      username: byEmail ? sub : user.username,
+      username,
       signInName: user.username,
+      identityProvider: provider,
       attributes: byEmail ? { email: user.username, ...user.attributes } : user.attributes,
       groups: [...new Set(user.groups)],
       enabled: user.enabled,
@@ -45,13 +51,14 @@ export function createUserDirectory(settings: PoolSettings, random: Random): Use
     });
     passwords.set(sub, user.password);
     subOfName.set(user.username.toLowerCase(), sub);
+    subOfToken.set(username.toLowerCase(), sub);
   }
 
   const bySignInName = (name: string): User | undefined => bySub.get(subOfName.get(name.toLowerCase()) ?? "");
 
   return {
     list: () => [...bySub.values()],
-    find: (name) => bySignInName(name) ?? bySub.get(name),
+    find: (name) => bySignInName(name) ?? bySub.get(subOfToken.get(name.toLowerCase()) ?? name),
     bySub: (sub) => bySub.get(sub),
     withPassword(signInName, password) {
       const user = bySignInName(signInName);
@@ -67,7 +74,9 @@ export function createUserDirectory(settings: PoolSettings, random: Random): Use
       const user = bySub.get(sub);
       bySub.delete(sub);
       passwords.delete(sub);
-      if (user !== undefined) subOfName.delete(user.signInName.toLowerCase());
+      if (user === undefined) return;
+      subOfName.delete(user.signInName.toLowerCase());
+      subOfToken.delete(user.username.toLowerCase());
     },
   };
 }

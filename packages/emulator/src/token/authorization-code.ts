@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { OAuthError } from "../http/oauth-error.ts";
 import type { Parameters } from "../http/parameters.ts";
-import { secretEqual, sha256 } from "../runtime.ts";
+import { randomText, secretEqual, sha256 } from "../runtime.ts";
 import { unreadableScope } from "../scopes/readable-attributes.ts";
 import type { Client } from "../state/client-directory.ts";
 import type { Emulation } from "../state/emulation.ts";
@@ -49,7 +49,9 @@ export async function redeemCode(emulation: Emulation, client: Client, form: Par
   if (user?.enabled !== true) throw new OAuthError("invalid_grant", "the user is disabled or deleted");
 
   const signIn = beginSignIn(emulation, client, issued);
-  const tokens = await issueUserTokens(emulation, { client, user, signIn, nonce: issued.nonce });
+  // For whoever comes from an identity provider Cognito makes a nonce where the request had none.
+  const made = user.identityProvider === undefined ? undefined : randomText(emulation.random, 32);
+  const tokens = await issueUserTokens(emulation, { client, user, signIn, nonce: issued.nonce ?? made });
   const refreshToken = emulation.signIns.issueRefreshToken(signIn, client.refreshTokenValidity);
   return userTokenAnswer(client, tokens, refreshToken);
 }

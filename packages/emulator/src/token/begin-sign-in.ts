@@ -6,10 +6,16 @@ import type { IssuedCode, SignIn } from "../state/sign-ins.ts";
 export function beginSignIn(
   { signIns }: Emulation,
   client: Client,
-  { sub, scopes, resource, authTime }: Pick<IssuedCode, "sub" | "scopes" | "resource" | "authTime">,
+  {
+    sub,
+    scopes,
+    resource,
+    wantsAcr,
+    authTime,
+  }: Pick<IssuedCode, "sub" | "scopes" | "resource" | "wantsAcr" | "authTime">,
 ): SignIn {
   return signIns.begin(
-    { clientId: client.id, sub, scopes, authTime, ...(resource !== undefined && { resource }) },
+    { clientId: client.id, sub, scopes, wantsAcr, authTime, ...(resource !== undefined && { resource }) },
     client.refreshTokenValidity + client.accessTokenValidity,
   );
 }

@@ -68,9 +68,9 @@ function idClaims(
   const { clock, random, addresses, settings } = emulation;
   const now = Math.floor(clock.now() / 1000);
   const revocable = client.enableTokenRevocation;
-  const attributes = Object.entries(visibleAttributes(client, user, signIn.scopes)).map(
-    ([name, value]): [string, string | boolean] => [name, booleanAttributes.has(name) ? value === "true" : value],
-  );
+  const attributes = Object.entries(visibleAttributes(client, user, signIn.scopes))
+    .filter(([name]) => !settings.claimsToSuppress.includes(name))
+    .map(([name, value]): [string, string | boolean] => [name, booleanAttributes.has(name) ? value === "true" : value]);
   return {
     at_hash: leftHalfHash(accessToken),
     sub: user.sub,
@@ -81,6 +81,8 @@ function idClaims(
     ...Object.fromEntries(attributes),
     ...(nonce !== undefined && { nonce }),
     ...(revocable && { origin_jti: signIn.originJti }),
+    ...(user.identityProvider !== undefined && { identities: identitiesOf(user, user.identityProvider, signIn) }),
+    ...(signIn.wantsAcr && { acr: "urn:cognito:loa:1", amr: ["pwd"] }),
     aud: client.id,
     event_id: signIn.eventId,
     token_use: "id",
@@ -90,6 +92,18 @@ function idClaims(
     ...(revocable && { jti: uuid(random) }),
   };
 }
+
+/** Where a federated user comes from. Numbers and booleans are texts, and the account is as old as its sign-in. */
+const identitiesOf = (user: User, providerName: string, signIn: SignIn) => [
+  {
+    userId: user.signInName,
+    providerName,
+    providerType: "OIDC",
+    issuer: null,
+    primary: "true",
+    dateCreated: String(signIn.authTime * 1000),
+  },
+];
 
 /** OpenID Connect Core section 3.1.3.6, for RS256. */
 function leftHalfHash(token: string): string {

@@ -8,6 +8,8 @@ export interface ResourceEntry {
   readonly path: string;
   readonly name: string;
   readonly requiredScopes: string[];
+  /** Milliseconds. */
+  readonly accessTtl: number | undefined;
 }
 
 /** The protected resources that the servers are: one each, so that a token for one opens no other. */
@@ -16,4 +18,5 @@ export const resourcesFor = (config: { readonly servers: readonly ServerConfig[]
     path: pathOf(server),
     name: server.title ?? server.name,
     requiredScopes: [...server.requiredScopes],
+    accessTtl: server.accessTtl,
   }));

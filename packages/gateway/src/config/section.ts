@@ -1,4 +1,4 @@
-import { byteSize, duration, scopeName } from "sallyport";
+import { byteSize, duration, scopeReference } from "sallyport";
 import { z } from "zod";
 import { listenAddress } from "./listen-address.ts";
 import { reservedNames } from "./reserved-names.ts";
@@ -12,7 +12,7 @@ const server = z.strictObject({
     .describe("Name of the server and first part of its path: /{name}/mcp."),
   url: upstreamUrl().describe("URL of the MCP endpoint behind the gateway; private and loopback addresses are fine."),
   requiredScopes: z
-    .array(scopeName())
+    .array(scopeReference())
     .default([])
     .describe("Scopes without which no request to it passes; a scope that includes one of them counts."),
   timeout: duration({ min: "100ms", max: "1h" })
@@ -20,6 +20,9 @@ const server = z.strictObject({
     .describe(
       "How long it may take until its response begins. A response that has begun may take as long as it likes.",
     ),
+  accessTtl: duration({ min: "1m", max: "1h" })
+    .optional()
+    .describe("How long access tokens for it live; tokens.access_ttl when left out."),
   title: z.string().min(1).max(200).optional().describe("Shown on the consent page and in the metadata."),
 });
 

@@ -31,7 +31,7 @@ export interface OpenExchanges<Exchange extends OpenExchange> extends Iterable<E
 }
 
 /**
- * @param options.interval milliseconds after which an exchange is judged again
+ * @param options.interval milliseconds within which an exchange is judged again, to a tick's punctuality
  * @param options.timeouts every timeout in use; the timer is fine enough for the shortest
  */
 export function createOpenExchanges<Exchange extends OpenExchange>(options: {
@@ -54,7 +54,8 @@ export function createOpenExchanges<Exchange extends OpenExchange>(options: {
     for (const [subject, count] of counts) if (count === 0) counts.delete(subject);
     for (const exchange of open()) {
       if (!exchange.begun && now - exchange.startedAt >= exchange.timeout) exchange.expire();
-      else if (now - exchange.judgedAt >= interval) {
+      else if (now + tick - exchange.judgedAt > interval) {
+        // The next look would come too late.
         exchange.judgedAt = now;
         void exchange.judge();
       }

@@ -5,11 +5,13 @@ type AuthorizationRequest = Parameters<IdentityProvider["authorizationUrl"]>[0];
 
 /**
  * The authorization request. The scopes are the configured ones, whatever a client asked us for; Cognito knows PKCE with
- * S256 only. Source: Cognito Developer Guide, "Authorize endpoint".
+ * S256 only. Sources: Cognito Developer Guide, "Authorize endpoint"; "Logout endpoint" for a browser that shall sign in
+ * anew: with `redirect_uri` it ends the session and goes to the sign-in page with the same parameters, in the classic
+ * hosted UI too, which knows no `prompt`.
  */
 export function authorizationUrl(context: CognitoContext, request: AuthorizationRequest): URL {
   const { settings } = context;
-  const url = new URL(context.endpoints.authorization);
+  const url = new URL(request.endSession ? context.endpoints.logout : context.endpoints.authorization);
   const parameters: Readonly<Record<string, string | undefined>> = {
     response_type: "code",
     client_id: settings.clientId,
@@ -19,11 +21,14 @@ export function authorizationUrl(context: CognitoContext, request: Authorization
     nonce: request.nonce,
     code_challenge: request.codeChallenge,
     code_challenge_method: "S256",
-    prompt: request.prompt,
+    // What the client asks for goes before what the administrator would like.
+    prompt: request.prompt ?? settings.prompt,
     login_hint: request.loginHint,
     identity_provider: settings.identityProvider,
     idp_identifier: settings.idpIdentifier,
     lang: settings.lang,
+    acr_values: settings.acrValues.length === 0 ? undefined : settings.acrValues.join(" "),
+    resource: settings.resource,
   };
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined) url.searchParams.set(name, value);

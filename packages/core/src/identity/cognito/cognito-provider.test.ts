@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 afterAll(() => pool.close());
 beforeEach(() => {
-  for (const route of ["discovery", "jwks", "token", "revoke"] as const) {
+  for (const route of ["discovery", "jwks", "token", "revoke", "userInfo"] as const) {
     pool.restore(route);
     pool.received[route].length = 0;
   }
@@ -256,6 +256,224 @@ describe("renewal", () => {
     await tokens({ id: await pool.idToken({ sub: "other" }), access: await pool.accessToken({ sub: "other" }) });
     expect((await failure(renew())).failure).toBe("invalid_response");
   });
+});
+
+describe("the authorization request", () => {
+  const parameters = async (
+    change: Partial<CognitoProviderOptions>,
+    request: { prompt?: "login" | "select_account"; loginHint?: string } = {},
+  ): Promise<Record<string, string>> => {
+    const own = { redirectUri, state: "s", nonce: "n", codeChallenge: "c" };
+    return Object.fromEntries((await make(change).authorizationUrl({ ...own, ...request })).searchParams);
+  };
+  const always = {
+    response_type: "code",
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    scope: "openid email profile",
+    state: "s",
+    nonce: "n",
+    code_challenge: "c",
+    code_challenge_method: "S256",
+  };
+
+  test("has nothing that nobody asked for", async () => {
+    expect(await parameters({})).toEqual(always);
+    expect(await parameters({ acrValues: [] })).toEqual(always);
+  });
+
+  test.each<[Partial<CognitoProviderOptions>, Record<string, string>]>([
+    [{ identityProvider: "Okta" }, { identity_provider: "Okta" }],
+    [{ idpIdentifier: "example.com" }, { idp_identifier: "example.com" }],
+    [{ lang: "zh-CN" }, { lang: "zh-CN" }],
+    [{ prompt: "select_account" }, { prompt: "select_account" }],
+    [{ acrValues: ["urn:cognito:loa:2", "urn:cognito:loa:1"] }, { acr_values: "urn:cognito:loa:2 urn:cognito:loa:1" }],
+    [{ resource: "https://mcp.example.com/mcp?x=1" }, { resource: "https://mcp.example.com/mcp?x=1" }],
+    [{ scopes: ["openid", "mcp/read"] }, { scope: "openid mcp/read" }],
+  ])("%j gives %j", async (change, given) => {
+    expect(await parameters(change)).toEqual({ ...always, ...given });
+  });
+
+  test("has the client's own prompt before the configured one, and the client's hint", async () => {
+    expect(await parameters({ prompt: "select_account" }, { prompt: "login" })).toMatchObject({ prompt: "login" });
+    expect(await parameters({}, { loginHint: "ada@example.com" })).toMatchObject({ login_hint: "ada@example.com" });
+  });
+});
+
+describe("a resource that tokens are bound to", () => {
+  const resource = "https://mcp.example.com/mcp";
+  const bound = async (aud: unknown) => {
+    provider = make({ resource });
+    await tokens({ access: await pool.accessToken({ aud }) });
+  };
+
+  test("is in the access token as it was asked for, at sign-in and at renewal", async () => {
+    await bound(resource);
+    await expect(signIn()).resolves.toBeDefined();
+    await expect(renew()).resolves.toBeDefined();
+  });
+
+  test.each<[string, unknown]>([
+    ["none: the tier binds no tokens", undefined],
+    ["another", "https://other.example/mcp"],
+    ["with a slash", `${resource}/`],
+    ["one of several", [resource, "https://other.example/mcp"]],
+    ["the app client", clientId],
+  ])("%s is an invalid response", async (_name, aud) => {
+    await bound(aud);
+    for (const error of [await failure(signIn()), await failure(renew())]) {
+      expect(error.failure).toBe("invalid_response");
+      expect(error.message).toContain("aud");
+    }
+  });
+
+  test("is nothing to ask for where none is configured", async () => {
+    await tokens({ access: await pool.accessToken({ aud: "https://other.example/mcp" }) });
+    await expect(signIn()).resolves.toBeDefined();
+  });
+});
+
+describe("claims", () => {
+  const more = { "custom:tenant": "acme", given_name: "Ada", acr: "urn:cognito:loa:2", "cognito:roles": ["r"] };
+  const claimsOf = async (claims?: readonly string[]) => {
+    provider = make({ claims });
+    await tokens({ id: await pool.idToken(more), access: await pool.accessToken({ "custom:shift": "night" }) });
+    return (await signIn()).identity.claims;
+  };
+
+  test("are the user's attributes in both tokens where none are listed", async () => {
+    expect(await claimsOf()).toEqual({ "custom:tenant": "acme", given_name: "Ada", "custom:shift": "night" });
+  });
+
+  test.each<[readonly string[], Record<string, unknown>]>([
+    [[], {}],
+    [["custom:tenant"], { "custom:tenant": "acme" }],
+    [["custom:shift", "custom:missing"], { "custom:shift": "night" }],
+    [["acr", "cognito:roles"], { acr: "urn:cognito:loa:2", "cognito:roles": ["r"] }],
+    [["constructor", "__proto__", "toString"], {}],
+  ])("listed as %j are %j", async (names, claims) => {
+    expect(await claimsOf(names)).toEqual(claims);
+  });
+});
+
+describe("userInfo", () => {
+  const answer = { sub: user, username: "ada", email: "info@example.com", email_verified: "true" };
+  const ask = async (info: Reply | Record<string, unknown>, id: Record<string, unknown> = {}) => {
+    provider = make({ userInfo: true });
+    await tokens({ id: await pool.idToken(id) });
+    pool.answer("userInfo", typeof info === "object" && "sub" in info ? { body: info } : (info as Reply));
+  };
+
+  test("is not asked unless that is configured", async () => {
+    await tokens();
+    await signIn();
+    expect(pool.received.userInfo).toEqual([]);
+  });
+
+  test("is asked with the fresh access token, at sign-in and at each renewal", async () => {
+    await ask(answer);
+    await signIn();
+    await renew();
+    const access = await pool.accessToken();
+    expect(pool.received.userInfo.map(({ authorization }) => authorization)).toEqual([
+      `Bearer ${access}`,
+      `Bearer ${access}`,
+    ]);
+  });
+
+  test("fills in what the tokens lack, with booleans as booleans; the tokens win", async () => {
+    const attributes = { "custom:tenant": "info", locale: "de", phone_number_verified: "false" };
+    await ask({ ...answer, ...attributes, "cognito:groups": ["admins"] }, { "custom:tenant": "token" });
+    const { identity } = await signIn();
+    expect(identity).toMatchObject({ username: "ada", groups: ["readers", "writers"], email: "ada@example.com" });
+    expect(identity.claims).toEqual({ "custom:tenant": "token", locale: "de", phone_number_verified: false });
+  });
+
+  test("gives the e-mail address, with whether it is verified, only where the ID token has none", async () => {
+    await ask(answer, { email: undefined, email_verified: undefined });
+    expect((await signIn()).identity).toMatchObject({ email: "info@example.com", emailVerified: true });
+    await ask({ ...answer, email_verified: "false" }, { email: undefined, email_verified: true });
+    expect((await signIn()).identity).toMatchObject({ email: "info@example.com", emailVerified: false });
+    // Of the token's own address nothing is known: what userInfo says is about another.
+    await ask(answer, { email_verified: undefined });
+    const { identity } = await signIn();
+    expect(identity).toMatchObject({ email: "ada@example.com" });
+    expect(identity).not.toHaveProperty("emailVerified");
+  });
+
+  test("gives only what is listed", async () => {
+    const roles = { "cognito:groups": ["admins"], "cognito:roles": ["admin"] };
+    await ask({ ...answer, "custom:tenant": "info", locale: "de", ...roles });
+    // What decides access comes from signed tokens or not at all.
+    const claims = ["custom:tenant", "cognito:groups", "cognito:roles", "username"];
+    provider = make({ userInfo: true, claims });
+    expect((await signIn()).identity.claims).toEqual({
+      "custom:tenant": "info",
+      "cognito:groups": ["readers"],
+      username: "ada",
+    });
+  });
+
+  test.each<[string, Reply | Record<string, unknown>, IdentityProviderError["failure"]]>([
+    ["another user", { ...answer, sub: "other" }, "invalid_response"],
+    ["no user", { body: { email: "x@example.com" } }, "invalid_response"],
+    ["no JSON", { body: "<h1>" }, "invalid_response"],
+    ["a list", { body: [answer] }, "invalid_response"],
+    ["a verified that is neither", { ...answer, email_verified: "perhaps" }, "invalid_response"],
+    ["401", { status: 401, headers: { "www-authenticate": 'error="invalid_token"' } }, "refused"],
+    ["400", { status: 400 }, "invalid_response"],
+    ["a redirect", { status: 302, headers: { location: "/oauth2/token" } }, "invalid_response"],
+    ["429", { status: 429 }, "unavailable"],
+    ["503", { status: 503 }, "unavailable"],
+    ["a cut connection", "reset", "unavailable"],
+    ["more than 1 MiB", { ...answer, padding: "x".repeat(1024 * 1024) }, "invalid_response"],
+  ])("that answers %s", async (_name, info, expected) => {
+    await ask(info);
+    for (const error of [await failure(signIn()), await failure(renew())]) {
+      expect(error.failure).toBe(expected);
+      expect(error.message).not.toMatch(/eyJ|ada@|x@example|<h1>/);
+    }
+  });
+
+  test("a rotated refresh token is handed over before userInfo is asked, and the answer has it too", async () => {
+    const order: string[] = [];
+    await ask(answer);
+    await tokens({ more: { refresh_token: "rotated" } });
+    pool.answer("userInfo", () => {
+      order.push("userInfo");
+      return { status: 503 };
+    });
+    const keepRotated = async (token: string) => void order.push(token);
+    const request = { refreshToken: "the-refresh-token", sub: user, keepRotated };
+    expect((await failure(provider.refresh(request))).failure).toBe("unavailable");
+    expect(order).toEqual(["rotated", "userInfo"]);
+    pool.restore("userInfo");
+    expect((await provider.refresh(request)).refreshToken).toBe("rotated");
+  });
+
+  test("a token that is not of this user is not handed over", async () => {
+    const kept: string[] = [];
+    await ask(answer);
+    await tokens({ id: await pool.idToken({ sub: "other" }), more: { refresh_token: "rotated" } });
+    const keepRotated = async (token: string) => void kept.push(token);
+    await failure(provider.refresh({ refreshToken: "the-refresh-token", sub: user, keepRotated }));
+    expect(kept).toEqual([]);
+  });
+
+  test("has, at a renewal, what the refresh left of the time for one request", async () => {
+    await ask("hang");
+    const { body } = { body: { id_token: await pool.idToken(), access_token: await pool.accessToken() } };
+    pool.answer("token", () => {
+      clock.advance(1_900);
+      return { body: { ...body, token_type: "Bearer" } };
+    });
+    expect((await failure(renew())).message).toContain("userInfo gave no answer within 100 ms");
+    pool.answer("token", () => {
+      clock.advance(5_000);
+      return { body: { ...body, token_type: "Bearer" } };
+    });
+    expect((await failure(renew())).message).toContain("within 0 ms");
+  }, 1_500);
 });
 
 describe("the machine's grant", () => {

@@ -21,11 +21,12 @@ export function cognitoProvider(options: CognitoProviderOptions): IdentityProvid
   const settings = parseCognitoOptions(options);
   const { clock, logger } = options;
   const endpoints = cognitoEndpoints(settings);
-  const fetch = providerFetch({ fetch: options.fetch, timeoutMs: settings.timeoutMs });
+  const { sawTime } = options;
+  const fetch = providerFetch({ fetch: options.fetch, timeoutMs: settings.timeoutMs, clock, sawTime });
   const discovery = poolDiscovery({ userPoolId: settings.userPoolId, endpoints, fetch, clock, logger });
   const keys = poolKeySet({ discovery, fetch, clock, logger });
   const verifier = tokenVerifier({ discovery, keys, clock });
-  const context: CognitoContext = { settings, endpoints, discovery, verifier, fetch };
+  const context: CognitoContext = { settings, endpoints, discovery, verifier, fetch, clock };
 
   return {
     authorizationUrl: async (request) => authorizationUrl(context, request),

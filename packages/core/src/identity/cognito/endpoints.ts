@@ -6,6 +6,7 @@ export interface CognitoEndpoints {
   readonly authorization: URL;
   readonly token: URL;
   readonly revocation: URL;
+  readonly userInfo: URL;
   readonly logout: URL;
   /** The pool's OpenID configuration, served by the issuer's host and not by the domain. */
   readonly discovery: URL;
@@ -39,6 +40,7 @@ export function cognitoEndpoints(settings: {
     authorization: new URL(`${domain}/oauth2/authorize`),
     token: new URL(`${domain}/oauth2/token`),
     revocation: new URL(`${domain}/oauth2/revoke`),
+    userInfo: new URL(`${domain}/oauth2/userInfo`),
     logout: new URL(`${domain}/logout`),
     discovery: new URL(`${base}/${settings.userPoolId}/.well-known/openid-configuration`),
     isPoolHost: (url) =>

@@ -22,9 +22,21 @@ export interface CognitoProviderOptions {
   readonly idpIdentifier?: string | undefined;
   /** Language of the managed login pages. */
   readonly lang?: string | undefined;
+  /** `prompt` of a request that has none of its own. Managed login only. */
+  readonly prompt?: "login" | "select_account" | undefined;
+  /** Authentication contexts to ask for, the best first. */
+  readonly acrValues?: readonly string[] | undefined;
+  /** RFC 8707: what Cognito is asked to bind access tokens to. Their `aud` must then be this very text. */
+  readonly resource?: string | undefined;
+  /** Names of the claims that an identity has; all of the user's attributes when left out. */
+  readonly claims?: readonly string[] | undefined;
+  /** Asks the userInfo endpoint too, for attributes that are not in the tokens. Default: no. */
+  readonly userInfo?: boolean | undefined;
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told the time by Cognito's clock, ms, and when it was asked for it, by the monotonic clock. */
+  readonly sawTime?: ((theirs: number, askedAt: number) => void) | undefined;
   /** Milliseconds each request to Cognito may take, body included; default 10,000. */
   readonly timeoutMs?: number | undefined;
 }
@@ -58,6 +70,14 @@ const settings = z.object({
   identityProvider: z.string().min(1).optional(),
   idpIdentifier: z.string().min(1).optional(),
   lang: z.string().min(1).optional(),
+  prompt: z.enum(["login", "select_account"]).optional(),
+  acrValues: z.array(scopeName()).default([]),
+  resource: z
+    .string()
+    .refine((text) => URL.canParse(text), "is no URL")
+    .optional(),
+  claims: z.array(z.string().min(1)).optional(),
+  userInfo: z.boolean().default(false),
   timeoutMs: z.int().min(1).max(600_000).default(10_000),
 });
 

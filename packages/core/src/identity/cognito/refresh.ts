@@ -21,6 +21,8 @@ export async function refresh(
   // With rotation the answer is the only copy of the new token: it must be possible to check it at once.
   await context.verifier.ready();
   const { issuer } = await context.discovery.get();
+  // Whatever is asked in addition shares the time of one request: the caller holds a lease that is little longer.
+  const deadline = context.clock.monotonic() + context.settings.timeoutMs;
   const response = await viaOauth4webapi("the refresh request", () =>
     oauth.refreshTokenGrantRequest(
       authorizationServer(context.endpoints, issuer),
@@ -31,5 +33,10 @@ export async function refresh(
     ),
   );
   const tokens = await tokenAnswer(context, response, "own");
-  return await userSession(context, tokens, { sub: request.sub, refreshToken: request.refreshToken });
+  return await userSession(context, tokens, {
+    sub: request.sub,
+    refreshToken: request.refreshToken,
+    keepRotated: request.keepRotated ?? (async () => {}),
+    deadline,
+  });
 }

@@ -1,5 +1,6 @@
 import * as oauth from "oauth4webapi";
 import { z } from "zod";
+import type { Clock } from "../../runtime/index.ts";
 import { IdentityProviderError } from "../identity-provider.ts";
 import type { Discovery } from "./discovery.ts";
 import type { CognitoEndpoints } from "./endpoints.ts";
@@ -16,6 +17,7 @@ export interface CognitoContext {
   readonly discovery: RemoteDocument<Discovery>;
   readonly verifier: TokenVerifier;
   readonly fetch: ProviderFetch;
+  readonly clock: Clock;
 }
 
 const tokenAnswerSchema = z.object({

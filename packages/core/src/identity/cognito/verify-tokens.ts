@@ -11,6 +11,9 @@ const clockToleranceSeconds = 60;
 
 const groups = z.array(z.string()).optional();
 
+/** Cognito writes a boolean as a text where the attribute is mapped from a federated provider, and in userInfo always. */
+export const booleanClaim = z.union([z.boolean(), z.stringbool({ truthy: ["true"], falsy: ["false"] })]);
+
 const idTokenSchema = z.looseObject({
   token_use: z.literal("id"),
   sub: z.string().min(1),
@@ -22,8 +25,7 @@ const idTokenSchema = z.looseObject({
   "cognito:username": z.string().min(1).optional(),
   "cognito:groups": groups,
   email: z.string().optional(),
-  // A string where the attribute is mapped from a federated provider.
-  email_verified: z.union([z.boolean(), z.stringbool({ truthy: ["true"], falsy: ["false"] })]).optional(),
+  email_verified: booleanClaim.optional(),
 });
 
 const accessTokenSchema = z.looseObject({

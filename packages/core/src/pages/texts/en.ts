@@ -1,13 +1,15 @@
 /** Every text of the pages, in English. `{client}` and the like are filled in by the page. */
 export const en = {
   lang: "en",
-  brand: "Sallyport",
+  terms: "Terms of use",
+  privacy: "Privacy",
   consent: {
     title: "Allow access?",
     heading: "{client} asks for access to {resource}",
     unverified: "Unverified name",
     identified: {
       dynamic: "The app chose this name itself and nobody has checked it. What counts is the destination below.",
+      document: "The app is identified by its address at {host}: whoever runs that site runs this app.",
       registered: "An administrator of this server set up this app.",
     },
     destination: {
@@ -19,15 +21,47 @@ export const en = {
       loopback: "This app runs on your computer. Approve only if you have just started signing in from it yourself.",
       customScheme:
         "Any app on this device can claim such links. Approve only if you have just started signing in from the app yourself.",
+      newClient: "This app has been known here for less than a day. Approve only if you have just added it yourself.",
     },
     scopes: "It will be able to",
     noScopes: "Sign you in, and nothing more.",
+    comesWith: "Comes with “{scope}”.",
+    nothingTicked: "Nothing is ticked. Tick what the app may do, or choose Deny.",
+    otherUser:
+      "You are signed in as {user}. What is remembered in this browser was approved by another account, so please decide for this one.",
     server: "Server",
     anotherAccount: "Use another account",
-    anotherAccountHint: "Asks for user name and password even if you are signed in.",
+    anotherAccountHint: "Signs you out first, so that you can sign in as somebody else.",
     approve: "Approve",
     deny: "Deny",
     next: "After approving you sign in, unless you are signed in already. If you did not start this, choose Deny.",
+    remembered: "If you approve, you are not asked about the same app, destination and access again for {time}. {list}",
+    rememberedList: "See what is remembered",
+  },
+  remembered: {
+    title: "Remembered approvals",
+    nothing: "Nothing is remembered: apps ask you each time.",
+    intro: "In browsers that you have signed in with, you are not asked about these again:",
+    destination: "Destination",
+    resource: "Server",
+    access: "Access",
+    until: "Remembered until",
+    forget: "Forget",
+    forgetLabel: "Forget the approval for {client}",
+    forgetAll: "Forget all",
+    effect:
+      "What you forget here is asked about again at the next sign-in. Apps that are connected now stay connected.",
+    signOut: "Sign out of this browser",
+  },
+  logout: {
+    title: "Sign out?",
+    what: "This ends your sign-in in this browser, here and at the sign-in service.",
+    apps: "Apps that are connected now stay connected, and approvals are asked for again at the next sign-in.",
+    confirm: "Sign out",
+  },
+  signedOut: {
+    title: "You are signed out",
+    what: "This browser keeps no sign-in of this server. You can close this page.",
   },
   error: {
     reference: "Reference",
@@ -40,11 +74,23 @@ export const en = {
           "The app signs in with a registration that this server does not know. It was probably removed because it was not used for a long time.",
         whatToDo: "Clear the registration that the app has saved for this server, then connect again:",
       },
+      clientDocument: {
+        title: "This app cannot be identified",
+        whatHappened:
+          "The app is described in a document on a site of its own. This server needs that document to know who asks, and cannot accept it.",
+        whatToDo: "Nothing was approved. Tell whoever looks after the app; the details below say what is wrong.",
+      },
       otherBrowser: {
         title: "This sign-in belongs to another browser",
+        whatHappened: "It was begun in another browser, or in another profile of this one.",
+        whatToDo: "Go back to the app and connect again in one and the same browser.",
+      },
+      noCookie: {
+        title: "This browser did not keep its cookie",
         whatHappened:
-          "It was begun in another browser, or this browser did not keep the cookie that ties the sign-in to it.",
-        whatToDo: "Allow cookies for this site, go back to the app and connect again in one and the same browser.",
+          "The cookie that ties the sign-in to this browser is missing. That happens in windows inside other apps, in private windows that were closed meanwhile, and where cookies are blocked.",
+        whatToDo:
+          "Allow cookies for this site. Then go back to the app and connect again; if it opens a window of its own, choose “Open in browser” there, so that your system's browser is used from the beginning.",
       },
       over: {
         title: "This sign-in is over",
@@ -62,9 +108,14 @@ export const en = {
           "The app asked for the answer to go to an address that it has not registered with this server. To keep your access safe, the sign-in stops here.",
         whatToDo: "Connect again from the app. If this page comes back, tell whoever looks after the app.",
       },
+      wrongSignOut: {
+        title: "This sign-out link is not allowed",
+        whatHappened: "It asks to be sent on to an address that this server does not send people to.",
+        whatToDo: "Open the address of this page without anything behind the question mark, and sign out there.",
+      },
       tooMany: {
         title: "Too many requests",
-        whatHappened: "More sign-ins were begun from your network than this server allows in a minute.",
+        whatHappened: "More sign-ins were begun than this server allows in a minute.",
         whatToDo: "Wait a minute, then connect again from the app.",
       },
       unavailable: {

@@ -1,0 +1,45 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { demoSettings } from "../../src/dev/demo-settings.ts";
+import { loadDevConfig } from "../../src/dev/load-dev-config.ts";
+
+const demo = demoSettings({
+  gatewayUrl: "http://localhost:8000",
+  port: 8000,
+  cognitoUrl: "http://localhost:9229",
+  clients: { clientId: "app", clientSecret: "secret", machineId: "machine", machineSecret: "other" },
+  secret: "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
+  store: "memory:",
+  servers: [{ name: "clock", url: "http://127.0.0.1:1/mcp" }],
+});
+
+test("of a file's [cognito] only names of scopes and claims count: the rest is about another pool", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sallyport-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "sallyport.toml");
+  await writeFile(
+    file,
+    `[cognito]
+    identity_provider = "Okta"
+    scopes = ["openid", "mcp-server/read"]
+    timeout = "2s"
+    resource_server = "mcp-server"
+    claims = ["custom:tenant"]
+    user_info = true
+    [scopes.read]
+    [groups]
+    readers = ["mcp-server/read"]`,
+  );
+  const { config } = await loadDevConfig({ demo, file, env: {} });
+  const { config: plain } = await loadDevConfig({ demo, file: undefined, env: {} });
+  expect(config.cognito).toEqual({
+    ...plain.cognito,
+    resourceServer: "mcp-server",
+    claims: ["custom:tenant"],
+    userInfo: true,
+  });
+  expect(plain.cognito).toMatchObject({ clientId: "app", scopes: ["openid", "email", "profile"], userInfo: false });
+  expect(config.groups).toEqual({ readers: ["read"] });
+});

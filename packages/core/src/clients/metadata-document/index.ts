@@ -1,0 +1,3 @@
+export { isClientIdUrl } from "./client-id-url.ts";
+export type { MetadataDocuments } from "./metadata-documents.ts";
+export { createMetadataDocuments } from "./metadata-documents.ts";

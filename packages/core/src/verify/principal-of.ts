@@ -1,0 +1,55 @@
+import type { Reason } from "../errors/index.ts";
+import type { AccessTokenClaims } from "../keys/index.ts";
+import type { Grant } from "../records/index.ts";
+import type { ScopeCatalog } from "../scopes/index.ts";
+import type { Principal } from "./principal.ts";
+import type { ProtectedResource } from "./resource-catalog.ts";
+
+/**
+ * Who a token of ours and the grant behind it speak for, and what counts for them now: the token's scopes ∩ what the
+ * groups (or a machine's settings) give.
+ * @param resource the one that the token is for
+ * @returns `grant_user_mismatch` where the grant is not the one that the token was issued for
+ */
+export function principalOf(
+  claims: AccessTokenClaims,
+  resource: ProtectedResource,
+  { grant, grantId }: { readonly grant: Grant; readonly grantId: string },
+  scopes: ScopeCatalog,
+): Principal | Reason {
+  const { upstream } = grant;
+  const mine =
+    grant.clientId === claims.client_id && grant.resource === claims.aud && grant.principal === claims.principal;
+  if (!mine || !upstream) return "grant_user_mismatch";
+  const tokenScopes = claims.scope.split(" ");
+  const named = new Set(tokenScopes);
+  const shared = {
+    subject: claims.sub,
+    clientId: claims.client_id,
+    grantId,
+    resource: claims.aud,
+    tokenScopes,
+    expiresAt: claims.exp * 1000,
+    doors: { token: true, grant: true },
+  } as const;
+  if (upstream.kind !== "cognito_session") {
+    if (claims.sub !== upstream.clientId) return "grant_user_mismatch";
+    const entitled = scopes.ofMachine(upstream.clientId, resource.path);
+    const held = entitled.filter((scope) => named.has(scope));
+    return { kind: "machine", groups: [], claims: {}, scopes: held, entitled, ...shared };
+  }
+  const { sub, username, groups, email, claims: extra } = upstream.identity;
+  if (claims.sub !== sub) return "grant_user_mismatch";
+  const bounds = [scopes.ofResource(resource.path), ...(grant.clientScopes ? [grant.clientScopes] : [])];
+  const entitled = scopes.ofGroups(groups).filter((scope) => bounds.every((bound) => bound.includes(scope)));
+  return {
+    kind: "user",
+    username,
+    groups,
+    claims: extra,
+    ...(email === undefined ? {} : { email }),
+    scopes: entitled.filter((scope) => named.has(scope)),
+    entitled,
+    ...shared,
+  };
+}
