@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createWalker, type Walker } from "../support/browser-walk.ts";
 import { startEnvironment, type TestEnvironment } from "../support/environment.ts";
-import { refresh, register, tokenAnswer } from "../support/oauth-client.ts";
+import { authorizeUrl, pkce, refresh, register, tokenAnswer } from "../support/oauth-client.ts";
 import { attempt, hostedClient, tokensOf } from "./attempt.ts";
 
 let env: TestEnvironment;
@@ -87,10 +87,50 @@ describe("use another account", () => {
       params: { login_hint: "alice@example.com" },
       fields: { another_account: "1" },
     });
-    const [first, second] = env.cognito.requests.slice(seen);
-    expect([first?.path, second?.path]).toEqual(["/logout", "/login"]);
+    const paths = env.cognito.requests.slice(seen).map(({ path }) => path);
+    expect(paths.slice(0, 3)).toEqual(["/logout", "/oauth2/authorize", "/login"]);
     expect(other.pages[1]?.body).not.toContain("alice@example.com");
     expect((await tokenAnswer(await tokensOf(other, env.url, client))).scope).toBe("mcp/read");
+  });
+});
+
+describe("between Cognito's /logout and the sign-in", () => {
+  test("two tabs go on one after the other, each with its own request; then there is nothing left to go on with", async () => {
+    const walker = createWalker();
+    const toLogout = (location: string) => location.startsWith(`${env.cognito.url}/logout`);
+    const begin = async () => {
+      const client = await register(env.url);
+      const page = await walker.get(authorizeUrl(env.url, client, pkce()));
+      await walker.submit(page, { decision: "approve", another_account: "1" }, toLogout);
+    };
+    await begin();
+    await begin();
+    const atCognito = (location: string) => location.startsWith(`${env.cognito.url}/oauth2/authorize`);
+    const [one, two] = [
+      await walker.get(`${env.url}/logout`, atCognito),
+      await walker.get(`${env.url}/logout`, atCognito),
+    ];
+    const states = [one, two].map(({ location }) => new URL(location ?? "").searchParams.get("state"));
+    expect(new Set(states).size).toBe(2);
+    expect((await walker.get(`${env.url}/logout`)).location).toBeUndefined();
+  });
+
+  test("a continuation that was not made here leads nowhere", async () => {
+    const time = env.clock.now().toString(36).padStart(9, "0");
+    const forged = `sallyport-again-${time}-AAAAAAAAAAA=abcdefgh.${"A".repeat(80)}`;
+    const answer = await fetch(`${env.url}/logout`, { redirect: "manual", headers: { cookie: forged } });
+    expect([answer.status, answer.headers.get("location")]).toEqual([200, null]);
+  });
+
+  test("one that is older than ten minutes neither", async () => {
+    const walker = createWalker();
+    const client = await register(env.url);
+    const page = await walker.get(authorizeUrl(env.url, client, pkce()));
+    await walker.submit(page, { decision: "approve", another_account: "1" }, (l) =>
+      l.startsWith(`${env.cognito.url}/logout`),
+    );
+    env.clock.advance(600_001);
+    expect((await walker.get(`${env.url}/logout`)).location).toBeUndefined();
   });
 });
 
@@ -120,5 +160,12 @@ describe("with remembering switched off, and another sign-out URL", () => {
     const question = await first.walker.get(`${off.url}/logout`);
     const end = await first.walker.submit(question, {}, (location) => location.startsWith("https://www.example.com/"));
     expect(end.location).toBe(bye);
+    // From there nobody comes back to go on: managed login is asked to sign in anew instead.
+    const page = await first.walker.get(authorizeUrl(off.url, client, pkce()));
+    const on = await first.walker.submit(page, { decision: "approve", another_account: "1" }, (l) =>
+      l.startsWith(off.cognito.url),
+    );
+    expect(new URL(on.location ?? "").pathname).toBe("/oauth2/authorize");
+    expect(new URL(on.location ?? "").searchParams.get("prompt")).toBe("login");
   });
 });

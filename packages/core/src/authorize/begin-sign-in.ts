@@ -2,18 +2,22 @@ import { labelledHash, randomId, s256 } from "../crypto/index.ts";
 import type { Transaction } from "../records/index.ts";
 import type { ConsentedRequest } from "./consented-request.ts";
 import { type AuthorizeDeps, callbackUrl } from "./deps.ts";
+import { logoutUri, ownLogout } from "./logout-uri.ts";
+import { detourOverLogout } from "./sign-in-after-logout.ts";
 
 /** How long a user may take at the identity provider, ms. */
 export const transactionLife = 600_000;
 
 /** A sign-in that has been written down and may be walked to. */
 export interface BegunSignIn {
-  /** Where the browser goes: the identity provider's authorization endpoint. */
+  /** Where the browser goes: the identity provider's authorization endpoint, or first its `/logout`. */
   readonly location: string;
   /** `state` at the identity provider, and the record's handle. */
   readonly handle: string;
   /** Value of the cookie that binds the transaction to this browser. */
   readonly cookie: string;
+  /** Value of the cookie that brings the browser back from the provider's `/logout`, where it goes there first. */
+  readonly continuation?: string;
 }
 
 /**
@@ -28,17 +32,21 @@ export async function beginSignIn(deps: AuthorizeDeps, consented: ConsentedReque
     string,
     string,
   ];
-  const prompt = request.prompt === "consent" ? undefined : request.prompt;
-  const location = await deps.identityProvider.authorizationUrl({
+  // Where nobody comes back from Cognito's /logout, managed login still asks for the account anew.
+  const { anotherAccount } = consented;
+  const asked = request.prompt === "consent" ? undefined : request.prompt;
+  const comesBack = logoutUri(deps) === ownLogout(deps);
+  const prompt = anotherAccount && !comesBack ? "login" : asked;
+  const authorization = await deps.identityProvider.authorizationUrl({
     redirectUri: callbackUrl(deps),
     state: handle,
     nonce,
     codeChallenge: s256(codeVerifier),
-    endSession: consented.anotherAccount,
     ...(prompt === undefined ? {} : { prompt }),
     // The hint names the account that the user has just turned away from.
-    ...(request.loginHint === undefined || consented.anotherAccount ? {} : { loginHint: request.loginHint }),
+    ...(request.loginHint === undefined || anotherAccount ? {} : { loginHint: request.loginHint }),
   });
+  const detour = anotherAccount ? await detourOverLogout(deps, authorization, transactionLife) : undefined;
   const transaction: Transaction = {
     request,
     consent: consented.consent,
@@ -47,5 +55,5 @@ export async function beginSignIn(deps: AuthorizeDeps, consented: ConsentedReque
     nonce,
   };
   await deps.transactions.put(handle, transaction, { ttl: transactionLife, ifAbsent: true });
-  return { location: location.href, handle, cookie };
+  return { location: authorization.href, handle, cookie, ...detour };
 }

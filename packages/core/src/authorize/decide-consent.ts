@@ -59,7 +59,11 @@ async function approve(
 ): Promise<Response> {
   const goOn = ({ location, transaction }: ConsentMark): Response => {
     if (!transaction) throw usedForm();
-    return redirect(location, addBrowserCookie(request, deps, "tx", transaction.cookie, transactionLife));
+    const { cookie, continuation } = transaction;
+    return redirect(location, [
+      ...addBrowserCookie(request, deps, "tx", cookie, transactionLife),
+      ...(continuation === undefined ? [] : addBrowserCookie(request, deps, "again", continuation, transactionLife)),
+    ]);
   };
   const before = await deps.consentMarks.get(consent.id);
   if (before) return goOn(before.value);
@@ -75,8 +79,8 @@ async function approve(
   const begun = await beginSignIn(deps, consented).catch((error: unknown) => {
     throw unavailable(checked, error);
   });
-  const transaction = { handle: begun.handle, cookie: begun.cookie };
-  const mark: ConsentMark = { decision: "approve", location: begun.location, transaction };
+  const { location, ...transaction } = begun;
+  const mark: ConsentMark = { decision: "approve", location, transaction };
   // The transaction is written first: a crash between the two leaves an unanswered form and nothing that can be used.
   if (await deps.consentMarks.put(consent.id, mark, { ttl: markLife, ifAbsent: true })) {
     report(deps, {

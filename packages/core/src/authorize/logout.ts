@@ -4,21 +4,23 @@ import { requireAllowance } from "../limits/index.ts";
 import { answerPage, logoutPage, signedOutPage, textsFor } from "../pages/index.ts";
 import { browserUser } from "./browser-user.ts";
 import { type AuthorizeDeps, report } from "./deps.ts";
+import { logoutUri } from "./logout-uri.ts";
 import { redirect } from "./redirect-error.ts";
+import { continueSignIn } from "./sign-in-after-logout.ts";
 
 /** Names under which others ask where to go after signing out (Cognito, OpenID Connect RP-Initiated Logout §2). */
 const targets = ["logout_uri", "redirect_uri", "post_logout_redirect_uri"] as const;
 
-/** Where Cognito sends the browser after signing out. */
-const logoutUri = ({ config, baseUrl }: AuthorizeDeps): string => config.cognito.logoutUri ?? `${baseUrl}/logout`;
-
 /**
  * `GET /logout`: asks a browser that somebody signed in with, and tells any other that it is signed out; Cognito sends it
- * back here in the end. A visit alone signs nobody out, since any page could cause one.
+ * back here in the end. A visit alone signs nobody out, since any page could cause one. Whoever came over Cognito's
+ * `/logout` to use another account goes on with the sign-in.
  */
 export function showLogout(deps: AuthorizeDeps): (request: Request) => Promise<Response> {
   return async (request) => {
     await refusing(deps, async () => checkTargets(deps, readQuery(new URL(request.url))));
+    const again = continueSignIn(deps, request);
+    if (again) return again;
     const dress = { texts: textsFor(request), look: deps.look };
     const page = browserUser(deps, request) ? logoutPage(`${deps.baseUrl}/logout`, dress) : signedOutPage(dress);
     return answerPage(deps.look, 200, page);
@@ -39,7 +41,7 @@ export function endSession(deps: AuthorizeDeps): (request: Request, address: str
       const user = browserUser(deps, request);
       const location = await deps.identityProvider.logoutUrl(logoutUri(deps));
       report(deps, { action: "session.ended", ...(user === undefined ? {} : { user: user.sub }) });
-      return redirect(location.href, endBrowserCookies(request, deps, ["user", "tx", "page"]), 303);
+      return redirect(location.href, endBrowserCookies(request, deps, ["user", "tx", "page", "again"]), 303);
     });
 }
 

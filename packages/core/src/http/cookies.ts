@@ -52,9 +52,21 @@ export function addBrowserCookie(
   ];
 }
 
-/** Ends every cookie of these kinds that the browser sent. @returns values of `Set-Cookie` */
-export const endBrowserCookies = (request: Request, deps: CookieDeps, kinds: readonly string[]): readonly string[] =>
-  kinds.flatMap((kind) => ofKind(request, kind, deps)).map(({ name }) => setCookie(name, "", deps, 0));
+/**
+ * Ends the cookies of these kinds that the browser sent.
+ * @param which of them, by their value; default all
+ * @returns values of `Set-Cookie`
+ */
+export const endBrowserCookies = (
+  request: Request,
+  deps: CookieDeps,
+  kinds: readonly string[],
+  which: (value: string) => boolean = () => true,
+): readonly string[] =>
+  kinds
+    .flatMap((kind) => ofKind(request, kind, deps))
+    .filter(({ value }) => which(value))
+    .map(({ name }) => setCookie(name, "", deps, 0));
 
 interface Cookie {
   readonly name: string;

@@ -51,8 +51,6 @@ export interface IdentityProvider {
     readonly codeChallenge: string;
     readonly prompt?: "login" | "select_account";
     readonly loginHint?: string;
-    /** Ends the provider's own session in this browser first, so that another account can sign in. */
-    readonly endSession?: boolean;
   }): Promise<URL>;
   /** Redeems the callback's code and checks both tokens: signature, issuer, audience, token_use, nonce. */
   exchangeCode(request: {

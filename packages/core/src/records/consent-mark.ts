@@ -5,8 +5,10 @@ const schema = z.object({
   decision: z.enum(["approve", "deny"]),
   /** Where the first answer led, so that a double submit leads there too. */
   location: z.string(),
-  /** The transaction's `state` and cookie, after an approval. */
-  transaction: z.object({ handle: z.string(), cookie: z.string() }).exactOptional(),
+  /** The transaction's `state` and cookies, after an approval. */
+  transaction: z
+    .object({ handle: z.string(), cookie: z.string(), continuation: z.string().exactOptional() })
+    .exactOptional(),
 });
 
 /** A consent form that has been answered. Outlives the form, so that no answer is given twice. */

@@ -53,18 +53,17 @@ export async function adminUserGlobalSignOut(
   });
 
   return async (sub) => {
-    const options = { abortSignal: AbortSignal.timeout(settings.timeout) };
+    const filter = `sub = "${sub.replace(/["\\]/g, "\\$&")}"`;
     try {
-      const filter = `sub = "${sub.replace(/["\\]/g, "\\$&")}"`;
-      const found = await client.send(
-        new sdk.ListUsersCommand({ UserPoolId: userPoolId, Filter: filter, Limit: 1 }),
-        options,
-      );
-      const username = found.Users?.[0]?.Username;
-      // Who is no longer in the pool has nothing that could be ended.
-      if (username === undefined) return;
-      const command = new sdk.AdminUserGlobalSignOutCommand({ UserPoolId: userPoolId, Username: username });
-      await client.send(command, options);
+      await withDeadline(settings.timeout, async (abortSignal) => {
+        const list = new sdk.ListUsersCommand({ UserPoolId: userPoolId, Filter: filter, Limit: 1 });
+        const found = await client.send(list, { abortSignal });
+        const username = found.Users?.[0]?.Username;
+        // Who is no longer in the pool has nothing that could be ended.
+        if (username === undefined) return;
+        const command = new sdk.AdminUserGlobalSignOutCommand({ UserPoolId: userPoolId, Username: username });
+        await client.send(command, { abortSignal });
+      });
     } catch (error) {
       const name = nameOf(error);
       if (name === "UserNotFoundException") return;

@@ -5,13 +5,11 @@ type AuthorizationRequest = Parameters<IdentityProvider["authorizationUrl"]>[0];
 
 /**
  * The authorization request. The scopes are the configured ones, whatever a client asked us for; Cognito knows PKCE with
- * S256 only. Sources: Cognito Developer Guide, "Authorize endpoint"; "Logout endpoint" for a browser that shall sign in
- * anew: with `redirect_uri` it ends the session and goes to the sign-in page with the same parameters, in the classic
- * hosted UI too, which knows no `prompt`.
+ * S256 only. Source: Cognito Developer Guide, "Authorize endpoint".
  */
 export function authorizationUrl(context: CognitoContext, request: AuthorizationRequest): URL {
   const { settings } = context;
-  const url = new URL(request.endSession ? context.endpoints.logout : context.endpoints.authorization);
+  const url = new URL(context.endpoints.authorization);
   const parameters: Readonly<Record<string, string | undefined>> = {
     response_type: "code",
     client_id: settings.clientId,

@@ -135,13 +135,3 @@ test("the logout URL is Cognito's own form", async () => {
     logout_uri: "https://mcp.example.com/bye?x=1&y=2",
   });
 });
-
-test("whoever wants another account goes through Cognito's /logout with the same request", async () => {
-  const request = { redirectUri: "https://mcp.example.com/auth/callback", state: "s", nonce: "n", codeChallenge: "c" };
-  const provider = cognitoProvider(good);
-  const plain = await provider.authorizationUrl(request);
-  const again = await provider.authorizationUrl({ ...request, endSession: true });
-  expect([plain.pathname, again.pathname]).toEqual(["/oauth2/authorize", "/logout"]);
-  expect([again.origin, again.search]).toEqual([plain.origin, plain.search]);
-  expect(again.searchParams.has("logout_uri")).toBe(false);
-});
