@@ -112,7 +112,9 @@ describe("sallyport keys", () => {
       keys: [{ kid, state: "active", since: expect.any(String), next_change: change }],
       sealed_under: root,
       sealed_by_active: true,
-      root_secrets: [root],
+      root_secrets: [{ id: root, active: true, records: 1, refresh_tokens: 0, free_from: null }],
+      records_sealed_under: { [root]: 1 },
+      unreadable_records: 0,
     });
     const [{ since, next_change }] = json.keys;
     expect(Date.parse(next_change.at) - Date.parse(since)).toBe(9 * 86_400_000);

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { signIn } from "../support/browser-walk.ts";
@@ -15,6 +14,7 @@ import {
   tokenAnswer,
 } from "../support/oauth-client.ts";
 import { type Replica, startReplica } from "../support/replica.ts";
+import { silentCognito } from "../support/silent-cognito.ts";
 import { sharedFolder } from "./shared-folder.ts";
 
 const newerSecret = randomBytes(32).toString("base64url");
@@ -125,38 +125,11 @@ test("a token that comes again after the window ends the grant in every process"
   expect([refused.status, (await tokenAnswer(refused)).error]).toEqual([400, "invalid_grant"]);
 });
 
-/** Stands before Cognito and keeps every answer back: what was asked has happened, and nobody hears of it. */
-async function silentCognito(): Promise<{ url: string; answered: Promise<number> }> {
-  let tell = (_status: number): void => {};
-  const answered = new Promise<number>((resolve) => {
-    tell = resolve;
-  });
-  const server = createServer(async (request) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const { authorization = "", "content-type": contentType = "" } = request.headers;
-    const response = await fetch(`${env.cognito.url}${request.url}`, {
-      method: "POST",
-      headers: { authorization, "content-type": contentType },
-      body: Buffer.concat(chunks),
-    });
-    tell(response.status);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("it does not listen");
-  return { url: `http://localhost:${address.port}`, answered };
-}
-
 test("a lease holder killed after Cognito rotated and before the write: the next one succeeds within Cognito's grace", async () => {
   const { client, token } = await newRefreshToken();
   await advance(16 * minute);
   const before = renewals();
-  const { url, answered } = await silentCognito();
+  const { url, answered } = await silentCognito(env.cognito.url);
   const holder = await startReplica(
     { ...env.settings, cognito: { ...env.settings.cognito, domain: url } },
     { clockOffset: offset },

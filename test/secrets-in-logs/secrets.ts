@@ -39,8 +39,9 @@ const places: Partial<Record<SecretKind, readonly string[]>> = {
   "user cookie": ["GET /auth/callback 302 set-cookie"],
   "sealed form": ["GET /authorize 200 body", "GET /auth/callback 200 body", "POST /consent 400 body"],
   "sealed list": ["GET /consent 200 body"],
-  "state for Cognito": ["POST /consent 302 location", "GET /authorize 302 location"],
-  "nonce for Cognito": ["POST /consent 302 location", "GET /authorize 302 location"],
+  // Over /logout when another account is wanted.
+  "state for Cognito": ["POST /consent 302 location", "GET /authorize 302 location", "GET /logout 302 location"],
+  "nonce for Cognito": ["POST /consent 302 location", "GET /authorize 302 location", "GET /logout 302 location"],
   "state of the client": ["GET /auth/callback 302 location", "POST /consent 302 location"],
 };
 
@@ -73,7 +74,7 @@ function addRequest(exchange: Exchange, ours: boolean, add: Add): void {
     add("state for Cognito", url.searchParams.get("state"));
   }
   if (url.pathname === "/authorize") add("state of the client", url.searchParams.get("state"));
-  if (url.pathname === "/oauth2/authorize" || (!ours && url.pathname === "/logout")) {
+  if (url.pathname === "/oauth2/authorize") {
     add("state for Cognito", url.searchParams.get("state"));
     add("nonce for Cognito", url.searchParams.get("nonce"));
   }

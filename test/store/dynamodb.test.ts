@@ -1,4 +1,3 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { silentLogger, systemClock, systemRandom } from "../../packages/core/src/runtime/index.ts";
 import {
@@ -8,29 +7,19 @@ import {
   type Store,
 } from "../../packages/core/src/store/index.ts";
 import { type DynamoServer, startDynamo } from "../support/dynamo-server.ts";
+import { type DynamoWire, startDynamoWire } from "../support/dynamo-wire.ts";
 
 const ttl = 60_000;
 const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
 
-/** What becomes of a request to DynamoDB: `lost` has its effect, and its answer never comes. */
-type Fate = "pass" | "lost" | "throttle" | "hang" | { readonly status: number; readonly body: object };
-
-/** Stands between the store and DynamoDB. */
-interface Wire {
-  readonly seen: { readonly operation: string; readonly body: Record<string, unknown> }[];
-  /** What becomes of the next requests, in order; then they pass. */
-  fates: Fate[];
-  url: (table: string) => string;
-}
-
 let dynamo: DynamoServer;
-let wire: Wire & { close(): void };
+let wire: DynamoWire;
 let store: Store;
 let tables = 0;
 
 beforeAll(async () => {
   dynamo = await startDynamo();
-  wire = await startWire(dynamo);
+  wire = await startDynamoWire(dynamo);
 });
 afterAll(async () => {
   wire.close();
@@ -104,6 +93,22 @@ describe("a DynamoDB that does not serve", () => {
   });
 });
 
+test("every answer tells the time by DynamoDB's clock, a refusal too", async () => {
+  wire.now = () => Date.now() - 300_000;
+  onTestFinished(() => {
+    wire.now = Date.now;
+  });
+  const seen: number[] = [];
+  const sawTime = (theirs: number): void => void seen.push(theirs - Date.now());
+  const watching = await openStore(wire.url(`wired-${tables}`), { ...deps, sawTime });
+  onTestFinished(() => watching.close());
+  await watching.get("a");
+  wire.fates = [{ status: 400, body: { __type: "com.amazon.coral.service#AccessDeniedException" } }];
+  await expect(watching.get("a")).rejects.toThrow(/AccessDenied/);
+  expect(seen).toHaveLength(2);
+  for (const ahead of seen) expect(Math.abs(ahead + 300_000)).toBeLessThan(1_500);
+});
+
 describe("what is sent", () => {
   test("reads that decide are strongly consistent; nothing asks for the old item of a failed condition", async () => {
     await store.put("a", "one", { ttl, ifAbsent: true, index: { user: "u" } });
@@ -161,41 +166,3 @@ test.each([
 ])("%s is no table", async (url, message) => {
   await expect(openStore(url, deps)).rejects.toThrow(message);
 });
-
-async function startWire(target: DynamoServer): Promise<Wire & { close(): void }> {
-  const endpoint = new URL(new URL(target.url("any")).searchParams.get("endpoint") ?? "");
-  const state: Wire = { seen: [], fates: [], url: () => "" };
-  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of req) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
-    const operation = String(req.headers["x-amz-target"]).split(".")[1] ?? "";
-    state.seen.push({ operation, body: JSON.parse(body.toString("utf8")) });
-    const fate = state.fates.shift() ?? "pass";
-    if (fate === "hang") return;
-    if (typeof fate === "object" || fate === "throttle") {
-      const throttled = { __type: "com.amazonaws.dynamodb.v20120810#ThrottlingException", message: "slow down" };
-      const { status, body: text } = fate === "throttle" ? { status: 400, body: throttled } : fate;
-      res.writeHead(status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(text));
-      return;
-    }
-    const onward = request(endpoint, { method: "POST", path: "/", headers: req.headers }, (upstream) => {
-      if (fate === "lost") return void upstream.resume().once("end", () => res.destroy());
-      res.writeHead(upstream.statusCode ?? 502, upstream.headers);
-      upstream.pipe(res);
-    });
-    onward.end(body);
-  };
-  const server = createServer((req, res) => void answer(req, res));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
-  const address = server.address();
-  const port = typeof address === "object" && address ? address.port : 0;
-  state.url = (table) =>
-    `dynamodb://${table}?region=eu-central-1&endpoint=${encodeURIComponent(`http://127.0.0.1:${port}`)}`;
-  return Object.assign(state, {
-    close: () => {
-      server.close();
-      server.closeAllConnections();
-    },
-  });
-}

@@ -75,6 +75,16 @@ describeWithRedis("a Redis store", () => {
     expect(await store.put("a", "1", { ttl })).toBe(true);
   });
 
+  test("a store that is closed says nothing: there is nothing to warn of", async () => {
+    const redis = await server();
+    const lines: string[] = [];
+    const logger = createLogger({ level: "debug", write: (line) => lines.push(line) });
+    const store = await openStore(redis.url, { ...deps, logger });
+    await store.close();
+    await redis.close();
+    expect(lines).toEqual([]);
+  });
+
   test("while Redis is gone every operation is refused at once; when it is back the store goes on by itself", async () => {
     const redis = await startRedis();
     const lines: string[] = [];
@@ -100,6 +110,48 @@ describeWithRedis("a Redis store", () => {
     expect(performance.now() - started).toBeLessThan(4_000);
     redis.process.kill("SIGCONT");
     await expect.poll(() => store.put("a", "1", { ttl }).catch(() => false), { timeout: 5_000 }).toBe(true);
+  });
+
+  test("a Redis that says nothing loses its connection: then every operation is refused at once, not after two seconds", async () => {
+    const redis = await server();
+    const lines: string[] = [];
+    const store = await open(redis.url, createLogger({ write: (line) => lines.push(line) }));
+    redis.process.kill("SIGSTOP");
+    onTestFinished(() => void redis.process.kill("SIGCONT"));
+    await expect(store.get("a")).rejects.toThrow(/timeout/);
+    await expect.poll(() => lines.join("\n"), { timeout: 3_000 }).toMatch(/connection to Redis is gone.*timeout/);
+    const started = performance.now();
+    for (let n = 0; n < 100; n += 1) await expect(store.get("a")).rejects.toThrow(/no connection|MaxRetries/);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  test("tells the time by the server's clock: at the opening, and with use every ten seconds", async () => {
+    const redis = await server();
+    let passed = 0;
+    const clock = { ...systemClock, monotonic: () => performance.now() + passed };
+    const seen: number[] = [];
+    const store = await openStore(redis.url, { ...deps, clock, sawTime: (theirs) => void seen.push(theirs) });
+    onTestFinished(() => store.close());
+    expect(seen).toHaveLength(1);
+    expect(Math.abs((seen[0] ?? 0) - Date.now())).toBeLessThan(1_000);
+    await store.get("a");
+    expect(seen).toHaveLength(1);
+    passed += 10_000;
+    await store.get("a");
+    await store.get("a");
+    expect(seen).toHaveLength(2);
+  });
+
+  test("serves a user who may neither ask for the time nor about the server", async () => {
+    const redis = await server();
+    command(redis, "acl", "setuser", "modest", "on", ">secret", "~*", "+@all", "-time", "-info");
+    const seen: number[] = [];
+    const url = `redis://modest:secret@127.0.0.1:${redis.port}`;
+    const store = await openStore(url, { ...deps, sawTime: (theirs) => void seen.push(theirs) });
+    onTestFinished(() => store.close());
+    expect(await store.put("a", "1", { ttl })).toBe(true);
+    expect(await store.problems?.()).toEqual([]);
+    expect(seen).toEqual([]);
   });
 
   test("scripts that a restarted Redis has forgotten are sent again", async () => {

@@ -24,8 +24,14 @@ const plain = (text: string): string =>
     .replaceAll("&gt;", ">")
     .replaceAll("&amp;", "&");
 
-/** @param cookies what it begins with, as in {@link Walker.cookies} */
-export function createWalker(cookies: Iterable<readonly [string, string]> = []): Walker {
+/**
+ * @param cookies what it begins with, as in {@link Walker.cookies}
+ * @param send how its requests leave it
+ */
+export function createWalker(
+  cookies: Iterable<readonly [string, string]> = [],
+  send: (url: URL, init: RequestInit) => Promise<Response> = fetch,
+): Walker {
   const jar = new Map<string, string>(cookies);
 
   const keep = (url: URL, headers: Headers): void => {
@@ -51,7 +57,7 @@ export function createWalker(cookies: Iterable<readonly [string, string]> = []):
       const headers = new Headers(request.headers);
       headers.set("cookie", cookieHeader(url));
       headers.set("accept", "text/html");
-      const response = await fetch(url, { ...request, headers, redirect: "manual" });
+      const response = await send(url, { ...request, headers, redirect: "manual" });
       keep(url, response.headers);
       const location = response.headers.get("location");
       if (response.status < 300 || response.status >= 400 || location === null) {

@@ -98,8 +98,10 @@ export async function startEnvironment(
     env: {},
     overrides: settings,
   });
-  const store = options.wrapStore?.(await openStore(config.store, { clock, random: systemRandom, logger }));
-  const server = await startServer(config, { clock, logger, audit, ...(store ? { store } : {}), ...options.runtime });
+  // Handed in, so that it says nothing of the time: a test moves the clock, and not the store's.
+  const opened = await openStore(config.store, { clock, random: systemRandom, logger });
+  const store = options.wrapStore?.(opened) ?? opened;
+  const server = await startServer(config, { clock, logger, audit, store, ...options.runtime });
   return {
     url,
     cognito,

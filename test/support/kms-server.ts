@@ -8,6 +8,8 @@ export interface KmsServer {
   readonly calls: { readonly operation: string; readonly body: Record<string, unknown> }[];
   /** Answers every call with this error instead, while it is set. */
   failure: { readonly status: number; readonly type: string } | undefined;
+  /** Answers nothing. */
+  silent: boolean;
   close(): Promise<void>;
 }
 
@@ -33,7 +35,7 @@ export async function startKms(): Promise<KmsServer> {
     }
   };
 
-  const state: Pick<KmsServer, "calls" | "failure"> = { calls: [], failure: undefined };
+  const state: Pick<KmsServer, "calls" | "failure" | "silent"> = { calls: [], failure: undefined, silent: false };
   const server = createServer((req, res) => {
     const chunks: Buffer[] = [];
     req.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -44,6 +46,7 @@ export async function startKms(): Promise<KmsServer> {
       const answer = (status: number, value: object): void => {
         res.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(value));
       };
+      if (state.silent) return;
       if (state.failure) return answer(state.failure.status, { __type: state.failure.type });
       if (operation === "GenerateDataKey") {
         const key = randomBytes(32);

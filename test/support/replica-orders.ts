@@ -7,6 +7,8 @@ const start = z.strictObject({
   settings: z.record(z.string(), z.unknown()),
   /** How far its clocks are ahead of the machine's, ms. */
   clockOffset: z.number(),
+  /** Whether it learns from its store, and not only from Cognito, that its clock is off. */
+  storeClock: z.boolean(),
   /** Where it is killed while it starts, or soon after. */
   crash: crashPoint.exactOptional(),
 });

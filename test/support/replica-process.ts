@@ -31,14 +31,15 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-const { settings, clockOffset, crash } = parseReplicaStart((await next()) ?? "");
+const { settings, clockOffset, storeClock, crash } = parseReplicaStart((await next()) ?? "");
 const clock = testClock();
 clock.advance(clockOffset);
 const logger = createLogger({ level: "debug", clock, write: (line) => process.stderr.write(`${line}\n`) });
 const { config } = await loadConfig({ schema: combine([coreSection, gatewaySection]), env: {}, overrides: settings });
 const passedIn = { clock, random: systemRandom, logger };
 const store = crashStore(await openStore(config.store, passedIn), crash);
-const server = await startServer(config, { clock, logger, store });
+// A store that is handed in says nothing of the time: a test moves these clocks, and not the store's.
+const server = await startServer(config, { clock, logger, ...(storeClock ? {} : { store }) });
 
 const resources = [...config.resources, ...serverResources(config)];
 
@@ -51,8 +52,9 @@ async function carryOut(order: ReplicaOrder): Promise<readonly string[]> {
     const policy = rotationPolicy({ ...config, resources });
     await keyManagement({ ...passedIn, store, keys, policy, audit: noAudit }).rotate(order.rotate);
   } else {
-    const auth = await createSallyport({ ...config, resources }, { ...passedIn, store });
+    const auth = await createSallyport({ ...config, resources }, storeClock ? passedIn : { ...passedIn, store });
     await auth.endGrants({ user: order.endGrantsOf });
+    if (storeClock) await auth.close();
   }
   return [];
 }
@@ -64,3 +66,4 @@ for (let line = await next(); line !== undefined; line = await next()) {
   say(answerLine(await carryOut(parseReplicaOrder(line))));
 }
 await server.close();
+await store.close();

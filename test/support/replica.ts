@@ -37,6 +37,7 @@ const compileCache = fileURLToPath(new URL("../../node_modules/.cache/replicas",
  * @param settings with a store that processes can share
  * @param options.port default any free one
  * @param options.clockOffset how far its clocks are ahead of the machine's, ms
+ * @param options.storeClock whether it learns from its store how far they are; default false, so that they may be moved
  * @param options.crash where it is killed while it starts: this then rejects
  * @param options.outlivesTest default false
  */
@@ -45,6 +46,7 @@ export async function startReplica(
   options: {
     readonly port?: number;
     readonly clockOffset?: number;
+    readonly storeClock?: boolean;
     readonly crash?: CrashPoint;
     readonly outlivesTest?: boolean;
   } = {},
@@ -61,9 +63,9 @@ export async function startReplica(
     tell(line);
     return parseAnswerLine(await process.waitForLine((text, name) => name === "stdout" && isAnswerLine(text)));
   };
-  const { port = 0, clockOffset = 0, crash } = options;
+  const { port = 0, clockOffset = 0, storeClock = false, crash } = options;
   const listen = `127.0.0.1:${port}`;
-  tell({ settings: { ...settings, listen }, clockOffset, ...(crash ? { crash } : {}) });
+  tell({ settings: { ...settings, listen }, clockOffset, storeClock, ...(crash ? { crash } : {}) });
   const ready = await process.waitForLine((line, name) => name === "stdout" && line.startsWith("ready "));
   return {
     url: `http://localhost:${ready.slice("ready ".length)}`,

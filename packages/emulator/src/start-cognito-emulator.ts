@@ -78,7 +78,11 @@ export async function startCognitoEmulator(options: CognitoEmulatorOptions): Pro
   const app = createApp(emulation, faultSource, log);
   // A library must not replace the global Request and Response of whoever uses it.
   const answer = getRequestListener(app.fetch, { hostname: "localhost", overrideGlobalObjects: false });
-  server.on("request", (request, response) => void answer(request, response));
+  server.on("request", (request, response) => {
+    // As Cognito's own: by the clock that its tokens follow.
+    response.setHeader("Date", new Date(faultSource.clock.now()).toUTCString());
+    void answer(request, response);
+  });
   logger.info("listening", { url, user_pool_id: settings.id });
 
   let closed: Promise<void> | undefined;

@@ -152,6 +152,14 @@ describe("the request log", () => {
   });
 });
 
+test("answers are dated by the emulator's own clock, faults among them", async () => {
+  const time = async () => Date.parse((await get(emulator.jwksUri)).headers.get("date") ?? "");
+  expect(Math.abs((await time()) - Date.now())).toBeLessThan(3_000);
+  emulator.faults.setClockOffset(-7_200_000);
+  emulator.faults.set({ status: 503, times: 1 });
+  for (const _ of ["fault", "document"]) expect(Math.abs((await time()) + 7_200_000 - Date.now())).toBeLessThan(3_000);
+});
+
 describe("closing", () => {
   test("does not wait for open connections or slow requests, and can be done twice", async () => {
     const own = await startEmulator();

@@ -42,7 +42,8 @@ export interface Gateway {
   /** The protected resources that the library must know. */
   readonly resources: readonly ResourceEntry[];
   /**
-   * Takes no more requests, ends streams that only wait for news, lets the others finish, and breaks off what is left.
+   * Takes no more requests, ends streams that only wait for news, and lets the others finish. At the deadline streams end
+   * in an orderly way too, calls without an answer are told to try again, and what is left is broken off.
    * @param deadline milliseconds that the others have; default 3000
    */
   close(deadline?: number): Promise<void>;
@@ -50,6 +51,9 @@ export interface Gateway {
 
 /** Shorter than the 5 s after which common servers close a kept connection, so that none is used as it goes. */
 const idleConnection = 4000;
+
+/** How long what is ended at the deadline has to reach its client, in milliseconds. */
+const lastWord = 50;
 
 /**
  * @throws TypeError or RangeError for options that cannot work: a wrong origin, a session key of the wrong length
@@ -91,6 +95,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     for (const exchange of open) exchange.close();
     const end = clock.monotonic() + deadline;
     while (open.size > 0 && clock.monotonic() < end) await clock.sleep(50);
+    for (const exchange of open) exchange.abort();
+    if (open.size > 0 && deadline > 0) await clock.sleep(lastWord);
     for (const exchange of open) exchange.abort();
     open.stop();
     agents.http.destroy();

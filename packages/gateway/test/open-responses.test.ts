@@ -118,6 +118,18 @@ describe("an open stream is judged again", () => {
 });
 
 describe("closing", () => {
+  /** A tool call by alice, to be sent with `open`. */
+  const post = (tool: string) => ({
+    method: "POST",
+    path: "/clock/mcp",
+    headers: {
+      Authorization: "Bearer alice",
+      "Content-Type": "application/json",
+      Accept: "application/json, text/event-stream",
+    },
+    body: JSON.stringify(call(tool)),
+  });
+
   test("ends waiting streams at once, lets a call finish, takes no more", async () => {
     const arrived: ServerResponse[] = [];
     const upstream = await startUpstream((req, res) => {
@@ -140,18 +152,68 @@ describe("closing", () => {
     await closed;
   });
 
-  test("breaks off at the deadline what does not finish", async () => {
-    let reached = false;
-    const upstream = await startUpstream((req) => {
-      req.resume();
-      reached = true;
+  test("at the deadline: a stream of a call ends in order, a call without an answer is refused, a half answer breaks", async () => {
+    const answers: Record<string, (res: ServerResponse) => void> = {
+      silent: () => {},
+      stream: (res) => void res.writeHead(200, { "Content-Type": "text/event-stream" }).write(": hello\n\n"),
+      half: (res) => void res.writeHead(200, { "Content-Type": "application/json" }).write('{"half":'),
+    };
+    let reached = 0;
+    const upstream = await startUpstream((req, res) => {
+      reached += 1;
+      let body = "";
+      req.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      req.on("end", () => answers[/"name":"(\w+)"/.exec(body)?.[1] ?? ""]?.(res));
     });
     const gateway = await startGateway({ clock: upstream.url });
-    const calling = expect(gateway.post(call("sleep"))).rejects.toThrow(/socket hang up/);
-    await until(() => reached);
+    const silent = gateway.post(call("silent"));
+    const stream = await open(gateway.port, post("stream"));
+    const half = await open(gateway.port, post("half"));
+    expect(await nextChunk(stream)).toBe(": hello\n\n");
+    expect(await nextChunk(half)).toBe('{"half":');
+    await until(() => reached === 3);
+
     const closed = gateway.gateway.close(1000);
-    for (let i = 0; i < 21; i++) await gateway.clock.advance(50);
+    const [endOfStream, endOfHalf] = [nextChunk(stream), expect(nextChunk(half)).rejects.toThrow(/aborted/)];
+    for (let i = 0; i < 22; i++) await gateway.clock.advance(50);
     await closed;
-    await calling;
+    expect(await endOfStream).toBeUndefined();
+    await endOfHalf;
+    const answer = await silent;
+    expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "1"]);
+    const ends = gateway.events.filter(({ reason }) => reason === "gateway_closing");
+    expect(ends.map(({ action, tool }) => `${action} ${tool}`).toSorted()).toEqual([
+      "request.allowed silent",
+      "stream.closed half",
+      "stream.closed stream",
+    ]);
+  });
+
+  test("a client that does not take the end of its stream, which came at the deadline, is not waited for", async () => {
+    let held: ServerResponse | undefined;
+    const upstream = await startUpstream((req, res) => {
+      held = res;
+      req.resume();
+      res.writeHead(200, { "Content-Type": "text/event-stream" });
+      const flood = (): void => {
+        while (res.writable && res.write(`data: ${"x".repeat(65_536)}\n\n`));
+      };
+      res.on("drain", flood);
+      flood();
+    });
+    const gateway = await startGateway({ clock: upstream.url });
+    const response = await open(gateway.port, post("flood"));
+    const broken = new Promise((resolve) => response.once("error", resolve));
+    // The buffers between the two are full when nothing more has gone out for a while.
+    for (let quiet = 0; quiet < 500; quiet = held?.writableNeedDrain ? quiet + 1 : 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const closed = gateway.gateway.close(1000);
+    for (let i = 0; i < 22; i++) await gateway.clock.advance(50);
+    await closed;
+    response.resume();
+    expect(await broken).toMatchObject({ code: "ECONNRESET" });
   });
 });

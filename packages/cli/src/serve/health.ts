@@ -1,11 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock, Store } from "sallyport";
-
-/** How long an answer about the store holds, in milliseconds: anybody may ask, and must not so wear the store out. */
-const answerHolds = 1000;
-
-/** How long the store may take, in milliseconds. */
-const storePatience = 2000;
 
 /** The endpoints by which a load balancer knows what to do with this process. */
 export interface Health {
@@ -16,29 +9,13 @@ export interface Health {
 }
 
 /**
- * `/healthz`: 200 as long as the process answers at all. `/readyz`: 200 `ready`, or 503 with `stopping` or
- * `store unavailable`: send requests elsewhere.
+ * `/healthz`: 200 as long as the process answers at all. `/readyz`: 200 `ready`, or 503 with what is wrong: send requests
+ * elsewhere.
+ * @param readiness what keeps the process from serving, in words for anybody; never rejects, and may be asked often
  */
-export function createHealth(deps: { readonly store: Store; readonly clock: Clock }): Health {
-  const { store, clock } = deps;
+export function createHealth(readiness: () => Promise<readonly string[]>): Health {
   let stopping = false;
-  let known: { readonly at: number; readonly answers: Promise<boolean> } | undefined;
-
-  const storeAnswers = (): Promise<boolean> => {
-    const now = clock.monotonic();
-    if (known === undefined || now - known.at >= answerHolds) {
-      const late = new AbortController();
-      // A key that nobody writes: only whether there is an answer counts.
-      const asked = store.get("health").then(
-        () => true,
-        () => false,
-      );
-      const answers = Promise.race([asked, clock.sleep(storePatience, late.signal).then(() => false)]);
-      known = { at: now, answers: answers.finally(() => late.abort()) };
-    }
-    return known.answers;
-  };
-
+  const readyz = async (): Promise<readonly string[]> => (stopping ? ["stopping"] : readiness());
   return {
     handle(req, res) {
       const [path] = (req.url ?? "").split("?", 1);
@@ -47,10 +24,9 @@ export function createHealth(deps: { readonly store: Store; readonly clock: Cloc
         res.setHeader("Allow", "GET, HEAD");
         answer(res, 405, "use GET");
       } else if (path === "/healthz") answer(res, 200, "ok");
-      else if (stopping) answer(res, 503, "stopping");
       else {
-        void storeAnswers().then((answers) =>
-          answer(res, answers ? 200 : 503, answers ? "ready" : "store unavailable"),
+        void readyz().then((wrong) =>
+          answer(res, wrong.length === 0 ? 200 : 503, wrong.length === 0 ? "ready" : wrong.join(", ")),
         );
       }
       return true;

@@ -6,7 +6,6 @@ import {
   createSallyport,
   deriveRootKeys,
   noAudit,
-  openStore,
   type SallyportRuntime,
   silentLogger,
   systemClock,
@@ -47,18 +46,19 @@ export async function startServer(
   const random = runtime.random ?? systemRandom;
   const logger = runtime.logger ?? silentLogger;
   const audit = runtime.audit ?? noAudit;
-  const store = runtime.store ?? (await openStore(config.store, { clock, random, logger }));
   const closeParts = async (): Promise<void> => {
-    await store.close();
+    await runtime.store?.close();
     await audit.close();
   };
 
   const resources = [...config.resources, ...serverResources(config)];
   const auth = await orElse(closeParts, () =>
-    createSallyport({ ...config, resources }, { ...runtime, clock, random, logger, audit, store }),
+    createSallyport({ ...config, resources }, { ...runtime, clock, random, logger, audit }),
   );
 
-  const health = createHealth({ store, clock });
+  const health = createHealth(() => auth.readiness());
+  // Once now, so that the log tells an operator what is wrong before a load balancer asks.
+  void auth.readiness();
   const pages = getRequestListener(
     (request, env) => {
       const socket = "incoming" in env ? env.incoming.socket : undefined;
@@ -116,6 +116,8 @@ export async function startServer(
         const end = clock.monotonic() + deadline;
         health.stop();
         const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+        // A connection that is in use now gets one more answer, which tells the client to go on elsewhere.
+        server.maxRequestsPerSocket = 1;
         await gateway.close(deadline);
         // Sign-in and token requests may finish too; connections that are open but ask nothing are not waited for.
         while (open > 0 && clock.monotonic() < end) await clock.sleep(closingPoll);

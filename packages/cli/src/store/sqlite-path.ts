@@ -17,6 +17,6 @@ const instead: Readonly<Record<string, string>> = {
 export function requireSqlite(store: string): string {
   const path = sqlitePath(store);
   if (path !== undefined) return path;
-  const scheme = /^(?:redis|dynamodb|memory)/.exec(store.replace(/^rediss/, "redis"))?.[0] ?? "";
+  const scheme = /^(?:redis|dynamodb|memory)/.exec(store)?.[0] ?? "";
   throw new CommandFailure(`this is for SQLite stores. ${instead[scheme] ?? ""}`.trim());
 }

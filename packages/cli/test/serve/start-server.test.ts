@@ -1,6 +1,16 @@
+import { Agent, type ClientRequest, request } from "node:http";
 import { connect, createServer } from "node:net";
-import { memoryStore, type Store, StoreUnavailable, silentLogger, systemClock, systemRandom } from "sallyport";
+import {
+  memoryStore,
+  type SallyportRuntime,
+  type Store,
+  StoreUnavailable,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from "sallyport";
 import { expect, onTestFinished, test } from "vitest";
+import { testClock } from "../../../../test/support/test-clock.ts";
 import { type GatewaySettings, loadGatewayConfig } from "../../src/config/load-gateway-config.ts";
 import { type RunningServer, startServer } from "../../src/serve/start-server.ts";
 
@@ -21,8 +31,12 @@ async function settings(more: object = {}): Promise<GatewaySettings> {
   return (await loadGatewayConfig({ env: {}, overrides })).config;
 }
 
-async function start(given: Store = store(), more?: object): Promise<RunningServer & { readonly url: string }> {
-  const server = await startServer(await settings(more), { store: given });
+async function start(
+  given: Store = store(),
+  more?: object,
+  runtime: Partial<SallyportRuntime> = {},
+): Promise<RunningServer & { readonly url: string }> {
+  const server = await startServer(await settings(more), { store: given, ...runtime });
   onTestFinished(() => server.close(0));
   return { ...server, url: `http://127.0.0.1:${server.port}` };
 }
@@ -59,8 +73,10 @@ test("/readyz says so when the store does not answer, /healthz does not mind", a
       return down ? Promise.reject(new StoreUnavailable("gone")) : real.get(key);
     },
   };
-  const { url } = await start(failing);
+  const clock = testClock();
+  const { url } = await start(failing, {}, { clock });
   down = true;
+  clock.advance(1000);
   asked = 0;
   const answers = await Promise.all([1, 2, 3].map(() => fetch(`${url}/readyz`)));
   expect(await Promise.all(answers.map(textOf))).toEqual(Array(3).fill("503 store unavailable"));
@@ -109,6 +125,48 @@ test("what is under way at the authorization server may finish; a half-open conn
   await gone;
   expect(closed).toBe(true);
   expect(performance.now() - before).toBeLessThan(5000);
+});
+
+test("a connection that is kept gets one more answer while the server closes, and is told that it ends", async () => {
+  const held = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  const real = store();
+  const slow: Store = { ...real };
+  const { port, close } = await start(slow);
+  slow.put = async (...args) => {
+    reached.resolve();
+    await held.promise;
+    return real.put(...args);
+  };
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  const body = JSON.stringify({ redirect_uris: ["http://127.0.0.1/cb"], token_endpoint_auth_method: "none" });
+  const headers = { "content-type": "application/json", "content-length": body.length };
+  const to = { host: "127.0.0.1", port, method: "POST", path: "/register", headers };
+  const told = (sent: ClientRequest): Promise<string> =>
+    new Promise((resolve, reject) => {
+      sent.on("response", (response) => {
+        response.resume().on("end", () => resolve(`${response.statusCode} ${response.headers.connection}`));
+      });
+      sent.on("error", reject);
+    });
+
+  // Half a request keeps the server from having closed before the kept connection is used again.
+  const half = request(to);
+  half.write(body.slice(0, 10));
+  const first = request({ ...to, agent });
+  const answers = [told(first), told(half)];
+  first.end(body);
+  await reached.promise;
+  const closing = close(20_000);
+  const again = request({ host: "127.0.0.1", port, path: "/healthz", agent }).end();
+  answers.push(told(again));
+  held.resolve();
+  expect(await answers[0]).toBe("201 keep-alive");
+  expect(await answers[2]).toBe("200 close");
+  half.end(body.slice(10));
+  expect(await answers[1]).toMatch(/^201 /);
+  await closing;
 });
 
 test("where it cannot listen, the store and the audit sink are closed", async () => {

@@ -41,6 +41,8 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
   const renewOnce = async (grantId: string, olderThan: number): Promise<Renewal> => {
     const started = deps.clock.monotonic();
     const holder = randomId(deps.random, 12);
+    const unready = await prepare(grantId);
+    if (unready) return unready;
     for (;;) {
       const step = await acquire(grantId, holder, olderThan);
       if (step.outcome || step.session) seen.delete(grantId);
@@ -49,6 +51,18 @@ export function createUpstreamRenewer(deps: GrantDeps): UpstreamRenewer {
       // What was seen of the lease is kept: a wait is shorter than a lease, so it takes the next caller to outlast it.
       if (deps.clock.monotonic() - started >= longestWait) return "busy";
       await deps.clock.sleep(pollEvery);
+    }
+  };
+
+  /** Before the lease: a key set that is slow to come must not use up its life. */
+  const prepare = async (grantId: string): Promise<Renewal | undefined> => {
+    try {
+      await deps.identityProvider.ready?.();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof IdentityProviderError)) throw error;
+      report(grantId, "upstream.failed", error);
+      return "unavailable";
     }
   };
 

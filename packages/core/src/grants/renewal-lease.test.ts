@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { testReplica } from "../../test/grants/test-replica.ts";
 import { ahead, steppingClock } from "../../test/support/stepping-clock.ts";
 import { testPool } from "../../test/support/test-pool.ts";
+import { type IdentityProvider, IdentityProviderError } from "../identity/index.ts";
 import { type Clock, systemRandom } from "../runtime/index.ts";
 import { memoryStore, type Store, StoreUnavailable } from "../store/index.ts";
 import { endGrant } from "./end-grant.ts";
@@ -16,7 +17,8 @@ function room() {
   const clock = steppingClock();
   const pool = testPool(clock);
   const store = memoryStore({ clock, random: systemRandom });
-  const replica = (more: { clock?: Clock; store?: Store } = {}) => testReplica({ clock, pool, store, ...more });
+  const replica = (more: { clock?: Clock; store?: Store; identityProvider?: IdentityProvider } = {}) =>
+    testReplica({ clock, pool, store, ...more });
   return { clock, pool, store, replica, one: replica(), two: replica() };
 }
 
@@ -51,6 +53,36 @@ const once = (hook: () => Promise<void>): (() => Promise<void>) => {
 };
 
 describe("the lease on a grant", () => {
+  test("is taken only when everything else is there: what is slow to come does not use up its life", async () => {
+    const { pool, clock, replica, two } = room();
+    const slow = { ...pool.provider, ready: async () => clock.advance(20_000) };
+    const one = replica({ identityProvider: slow });
+    const { grantId } = await one.signIn();
+    clock.advance(pastGrace);
+    const held = gate();
+    pool.beforeRenewal = once(held.hook);
+    const first = one.judge.judge(grantId);
+    await held.reached;
+    // The holder has only begun to ask: nobody may take the lease over yet.
+    expect(await two.judge.judge(grantId)).toMatchObject(busy);
+    expect(pool.renewals).toHaveLength(1);
+    held.release();
+    expect(await first).toMatchObject(yes);
+  });
+
+  test("is not taken where that cannot be had: Cognito is unavailable, and nothing ends", async () => {
+    const { pool, clock, replica, two } = room();
+    const ready = async (): Promise<void> => {
+      throw new IdentityProviderError("unavailable", "GET the key set answered 500");
+    };
+    const one = replica({ identityProvider: { ...pool.provider, ready } });
+    const { grantId } = await one.signIn();
+    clock.advance(pastGrace);
+    expect(await one.judge.judge(grantId)).toMatchObject({ holds: "unknown", reason: "provider_unavailable" });
+    expect(pool.renewals).toEqual([]);
+    expect(await two.judge.judge(grantId)).toMatchObject(yes);
+  });
+
   test("of two replicas one asks Cognito, the other waits and sees the answer", async () => {
     const { one, two, pool, clock } = room();
     const { grantId } = await one.signIn();

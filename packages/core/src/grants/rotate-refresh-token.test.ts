@@ -11,7 +11,7 @@ function room() {
   const pool = testPool(clock);
   const store = memoryStore({ clock, random: systemRandom });
   const replica = (secrets = [secretA]) => testReplica({ clock, pool, store, secrets });
-  return { clock, pool, replica };
+  return { clock, pool, store, replica };
 }
 const day = 86_400_000;
 
@@ -77,6 +77,27 @@ describe("a refresh token", () => {
     }
     expect(await reasonOf(one.rotate(refreshToken))).toBe("refresh_reused");
     expect(await reasonOf(one.rotate(newest))).toBe("grant_ended");
+  });
+
+  test("that is newer than the store knows tells of a store that went back: refused, and nothing ends", async () => {
+    const { replica, clock, store } = room();
+    const one = replica();
+    const { refreshToken, grantId } = await one.signIn();
+    const [key = ""] = (await store.scan()).keys;
+    const before = await store.get(key);
+    const second = await one.rotate(refreshToken);
+    const third = await one.rotate(second);
+    // The store comes back from a copy that knows of neither rotation.
+    await store.put(key, before?.value ?? "", { ttl: day });
+    clock.advance(61_000);
+    for (const token of [third, second]) expect(await reasonOf(one.rotate(token))).toBe("refresh_ahead_of_store");
+    expect(await one.judge.judgeAfresh(grantId)).toMatchObject({ holds: "yes" });
+    // What it knows goes on: a client that had not refreshed since then notices nothing.
+    const other = await one.rotate(refreshToken);
+    expect(other).not.toBe(second);
+    // Two different tokens of one number are two families, and only one may live: both end.
+    expect(await reasonOf(one.rotate(second))).toBe("refresh_reused");
+    expect(await reasonOf(one.rotate(other))).toBe("grant_ended");
   });
 
   test("ends where it is not used for 30 days; a use begins them anew", async () => {

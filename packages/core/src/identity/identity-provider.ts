@@ -62,6 +62,11 @@ export interface IdentityProvider {
     readonly codeVerifier: string;
   }): Promise<UpstreamSession>;
   /**
+   * Fetches what `refresh` needs besides its one request, unless it is there: whoever may ask for a short time only asks
+   * for this first. Absent where there is nothing.
+   */
+  readonly ready?: () => Promise<void>;
+  /**
    * Renews. A renewed identity with another `sub` rejects with `invalid_response`.
    * @param request.keepRotated called with a new refresh token where more has to be asked before there is an answer: the
    *   one that was sent is about to die, and the rest may fail

@@ -35,6 +35,8 @@ export interface Keyring {
   current(): Promise<void> | undefined;
   /** Reads the shared keyring again for a key that is not known, at most once per 3 s, however many ask. */
   refresh(): Promise<void>;
+  /** Reads the shared keyring and changes nothing. Rejects where it cannot be read, or not be used. */
+  probe(): Promise<void>;
   /** Resolves when no read or change is under way. Never rejects. */
   settled(): Promise<void>;
 }
@@ -156,6 +158,10 @@ export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
     refresh() {
       if (reading) return reading;
       return clock.monotonic() - readAt < refreshCooldown ? Promise.resolve() : reread();
+    },
+    async probe() {
+      const stored = await shared.read();
+      if (stored) keysByState(stored.value);
     },
     async settled() {
       while (reading || changing) await Promise.allSettled([reading, changing]);

@@ -6,12 +6,11 @@ export const mostSkew = 30_000;
 
 type Watches = readonly Pick<ClockWatch, "ahead">[];
 
-const known = (watches: Watches): readonly number[] =>
-  watches.map((watch) => watch.ahead()).filter((ahead) => ahead !== undefined);
-
 /** How far the clock is off by the witness that says most, ms, below 0 where it is behind; 0 where nobody says anything. */
-export const clockDeviation = (watches: Watches): number =>
-  known(watches).reduce((most, ahead) => (Math.abs(ahead) > Math.abs(most) ? ahead : most), 0);
+export function clockDeviation(watches: Watches): number {
+  const known = watches.map((watch) => watch.ahead()).filter((ahead) => ahead !== undefined);
+  return known.reduce((most, ahead) => (Math.abs(ahead) > Math.abs(most) ? ahead : most), 0);
+}
 
 /**
  * The machine's clock, put right where all who know say that it is off by more than {@link mostSkew}. Replicas write times
@@ -20,9 +19,13 @@ export const clockDeviation = (watches: Watches): number =>
  */
 export function soundClock(machine: Clock, watches: Watches): Clock {
   const correction = (): number => {
-    const all = known(watches);
-    const least = all.reduce((least, ahead) => (Math.abs(ahead) < Math.abs(least) ? ahead : least), all[0] ?? 0);
-    return Math.abs(least) > mostSkew ? least : 0;
+    let least: number | undefined;
+    for (const watch of watches) {
+      const ahead = watch.ahead();
+      if (ahead !== undefined && Math.abs(ahead) < Math.abs(least ?? Number.POSITIVE_INFINITY)) least = ahead;
+    }
+    // Whole milliseconds, as the clock itself has them.
+    return least !== undefined && Math.abs(least) > mostSkew ? Math.round(least) : 0;
   };
   return {
     now: () => machine.now() - correction(),

@@ -19,6 +19,7 @@ import {
   parseCoreConfig,
 } from "../config/index.ts";
 import { hasOwnKeys } from "../config/own-keys.ts";
+import type { RootKeys } from "../crypto/index.ts";
 import { type EpochScope, endGrants, type GrantDeps, grantChecks } from "../grants/index.ts";
 import { cognitoProvider, type IdentityProvider } from "../identity/index.ts";
 import { keyringInterval, openKeyring, rotationPolicy } from "../keys/index.ts";
@@ -28,10 +29,14 @@ import { lookOf } from "../pages/index.ts";
 import { consentMarkKind, grantKind, openKeys, recordStore, transactionKind } from "../records/index.ts";
 import {
   type Clock,
+  type ClockWatch,
+  clockDeviation,
+  clockWatch,
   createLogger,
   type Fetch,
   type Logger,
   type Random,
+  soundClock,
   systemClock,
   systemRandom,
 } from "../runtime/index.ts";
@@ -47,6 +52,7 @@ import {
 } from "../verify/index.ts";
 import { endpointPaths } from "./authorization-server-metadata.ts";
 import { type FetchHandler, fetchHandler } from "./fetch-handler.ts";
+import { createReadiness } from "./readiness.ts";
 import type { ServerDeps } from "./routes.ts";
 import { withGlobalSignOut } from "./with-global-sign-out.ts";
 
@@ -93,6 +99,12 @@ export interface Sallyport {
    * out, though here the grants have ended.
    */
   endGrants(scope: EpochScope): Promise<void>;
+  /**
+   * What keeps this process from serving, in short texts for anybody (`store unavailable`, `keyring unreadable`,
+   * `store unfit`, `clock off by 40 s`); empty: nothing. For `/readyz`: the details are logged, and whoever asks within a
+   * second gets the same answer. Never rejects.
+   */
+  readiness(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -134,7 +146,10 @@ export const sallyport = Object.assign(start, {
 
 /** Starts from a checked configuration. Reads the store (the signing keys are there) but never asks Cognito anything. */
 export async function createSallyport(config: CoreConfig, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
-  const clock = runtime.clock ?? systemClock;
+  const machineClock = runtime.clock ?? systemClock;
+  const [storeClock, providerClock] = [clockWatch(machineClock), clockWatch(machineClock)];
+  const watches = [storeClock, providerClock];
+  const clock = soundClock(machineClock, watches);
   const random = runtime.random ?? systemRandom;
   const logger = runtime.logger ?? ownLogger(config);
   const audit = runtime.audit ?? noAudit;
@@ -145,13 +160,31 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
   }
   const keys = await openKeys(config, { clock });
   const fetch = runtime.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const { timeout: timeoutMs } = config.cognito;
+  const { saw: sawTime } = providerClock;
   const provider =
-    runtime.identityProvider ??
-    cognitoProvider({ ...config.cognito, fetch, clock, logger, timeoutMs: config.cognito.timeout });
+    runtime.identityProvider ?? cognitoProvider({ ...config.cognito, fetch, clock, logger, timeoutMs, sawTime });
   const given = runtime.identityProvider !== undefined;
   const identityProvider = await withGlobalSignOut(provider, given, config.cognito, logger);
-  const store = runtime.store ?? (await openStore(config.store, { clock, random, logger }));
+  const network = runtime.network ?? systemNetwork;
+  const store = runtime.store ?? (await openStore(config.store, { clock, random, logger, sawTime: storeClock.saw }));
+  try {
+    return await compose(config, { clock, random, logger, audit, keys, identityProvider, network, store, watches });
+  } catch (error) {
+    if (runtime.store === undefined) await store.close();
+    throw error;
+  }
+}
 
+/** What everything else is made of. */
+interface Parts extends Omit<SallyportRuntime, "fetch"> {
+  readonly keys: RootKeys;
+  /** What is known of the machine's clock, which `clock` puts right. */
+  readonly watches: readonly ClockWatch[];
+}
+
+async function compose(config: CoreConfig, parts: Parts): Promise<Sallyport> {
+  const { clock, random, logger, audit, keys, identityProvider, store } = parts;
   const { baseUrl, tokens } = config;
   const issuer = config.issuer ?? new URL(baseUrl).origin;
   const scopes = scopeCatalog(config);
@@ -176,7 +209,7 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
   };
   checkRegisteredClients(config, redirectPolicy);
 
-  const guardedFetch = createGuardedFetch({ network: runtime.network ?? systemNetwork, clock });
+  const guardedFetch = createGuardedFetch({ network: parts.network, clock });
   const assertionKeys = createAssertionKeys({ fetch: guardedFetch, clock });
   const settings = config.metadataDocuments;
   const documents = capabilities.metadataDocuments
@@ -252,6 +285,7 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
         return new Response(error.body(), { status: error.status, headers: error.headers() });
       }
     },
+    readiness: createReadiness({ store, keyring, clock, logger, deviation: () => clockDeviation(parts.watches) }),
     endGrants: (scope) => endGrants(grantDeps, epochs, scope, config.cognito.globalSignOut),
     async close() {
       // A token that Cognito has rotated must still reach the store.

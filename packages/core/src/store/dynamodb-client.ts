@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { type Clock, type Random, withDeadline } from "../runtime/index.ts";
+import { z } from "zod";
+import { type Clock, type ClockWatch, type Random, withDeadline } from "../runtime/index.ts";
 import { StoreUnavailable } from "./store.ts";
 
 export type DynamoDb = typeof import("@aws-sdk/client-dynamodb");
@@ -64,6 +65,25 @@ export function dynamoClient(sdk: DynamoDb, { region, endpoint }: DynamoAddress)
     requestHandler: { requestTimeout: attemptTime, connectionTimeout: attemptTime, throwOnRequestTimeout: true },
   });
 }
+
+/** Tells what time each answer names, with when it was asked for. */
+export function watchDates(client: DynamoDBClient, clock: Pick<Clock, "monotonic">, saw: ClockWatch["saw"]): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const askedAt = clock.monotonic();
+      const result = await next(args);
+      const date = answered.safeParse(result.response).data?.headers.date;
+      const time = Date.parse(date ?? "");
+      // The middle of the second that it names.
+      if (!Number.isNaN(time)) saw(time + 500, askedAt);
+      return result;
+    },
+    // Next to the wire, where an error is an answer still.
+    { step: "deserialize", priority: "low" },
+  );
+}
+
+const answered = z.object({ headers: z.object({ date: z.string() }) });
 
 /**
  * Sends a request, and again with growing, random pauses until a deadline. A throttled request had no effect and is always

@@ -19,9 +19,10 @@ const longestPause = 2_000;
  * Connects, and keeps connecting anew with growing pauses. While there is no connection every command is refused at once
  * instead of waiting; one that was under way when the connection broke is not sent again, since it may have had its
  * effect.
+ * @param isClosing whether the end of the connection is wanted, and nothing to warn of
  * Rejects with StoreUnavailable if there is no answer at the start.
  */
-export async function connectRedis(place: RedisPlace, logger: Logger): Promise<RedisClient> {
+export async function connectRedis(place: RedisPlace, logger: Logger, isClosing: () => boolean): Promise<RedisClient> {
   const { Redis, Cluster } = await loadIoredis();
   const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 10), longestPause);
   const times = { commandTimeout, connectTimeout, socketTimeout };
@@ -59,7 +60,8 @@ export async function connectRedis(place: RedisPlace, logger: Logger): Promise<R
   });
   // Once for each outage, not for each attempt.
   client.on("close", () => {
-    if (state === "up") logger.warn("the connection to Redis is gone; it is tried again", { error: nameOf(lastError) });
+    if (state === "up" && !isClosing())
+      logger.warn("the connection to Redis is gone; it is tried again", { error: nameOf(lastError) });
     state = state === "up" ? "down" : state;
   });
   try {

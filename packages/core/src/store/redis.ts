@@ -37,9 +37,9 @@ export async function redisStore(options: {
 }): Promise<Store> {
   const { clock, random, logger } = options;
   const { place, prefix } = parseRedisUrl(options.url);
-  const client = await connectRedis(place, logger);
-  const hints = hintMemory();
   let closed = false;
+  const client = await connectRedis(place, logger, () => closed);
+  const hints = hintMemory();
   let roles: { readonly at: number; readonly replicas: number } | undefined;
 
   let clockReadAt = Number.NEGATIVE_INFINITY;
@@ -49,19 +49,14 @@ export async function redisStore(options: {
     const [seconds, micros] = await client.time();
     options.sawTime?.(Number(seconds) * 1000 + Number(micros) / 1000, askedAt);
   };
-  // Known before anything is judged by the clock.
-  if (options.sawTime) {
-    await readClock().catch((error: unknown) => {
-      client.disconnect();
-      throw unavailable(error);
-    });
-  }
+  // Known before anything is judged by the clock. A user who may not ask TIME has a store all the same.
+  if (options.sawTime) await readClock().catch(() => {});
 
   /** Runs commands; whatever they fail with becomes StoreUnavailable. */
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     if (closed) throw new StoreUnavailable("The Redis store is closed.");
     if (options.sawTime && clock.monotonic() - clockReadAt >= clockHolds) {
-      // Beside the work: what it fails with, the work fails with too.
+      // Beside the work, which does not wait for it.
       readClock().catch(() => {});
     }
     try {
@@ -85,12 +80,14 @@ export async function redisStore(options: {
   const hintKey = (index: IndexName, value: string): string => `${prefix}${index}:${value}`;
 
   const writeHints = async (key: string, index: IndexHints, expiresAt: number, ttl: number): Promise<void> => {
-    for (const hint of hints.due(key, index, expiresAt, ttl)) {
+    // At once: a grant that this process has not met for a while costs one round trip more, not two.
+    const writes = hints.due(key, index, expiresAt, ttl).map(async (hint) => {
       const now = clock.now();
       const end = hint.expiresAt;
       await run(scripts.hint, hintKey(hint.index, hint.value), now, end, key, end - now + margin);
       hints.written(hint);
-    }
+    });
+    await Promise.all(writes);
   };
 
   /** Whether the server of a key has copies. */
@@ -222,7 +219,11 @@ export async function redisStore(options: {
 
     async problems() {
       // Managed servers refuse CONFIG; INFO tells the same.
-      const info = await ask(() => client.info("memory"));
+      const info = await ask(() => client.info("memory")).catch((error: unknown) => {
+        // Whoever may use the keys need not be allowed to ask about the server.
+        if (error instanceof StoreUnavailable && isRefusal(error.cause)) return "";
+        throw error;
+      });
       const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
       if (policy === undefined || policy === "noeviction") return [];
       return [
@@ -237,6 +238,8 @@ export async function redisStore(options: {
     },
   };
 }
+
+const isRefusal = (error: unknown): boolean => error instanceof Error && error.message.startsWith("NOPERM");
 
 const hintText = (hint: string | undefined): string =>
   hint === undefined ? "-" : `=${Buffer.from(hint, "utf8").toString("base64url")}`;

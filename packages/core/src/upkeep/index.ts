@@ -3,4 +3,4 @@ export type { SecretUse, StoreFault, StoreReport } from "./check-store.ts";
 export { checkStore } from "./check-store.ts";
 export type { ResealReport } from "./reseal-records.ts";
 export { resealRecords } from "./reseal-records.ts";
-export { restorePolicy, restoreSqliteStore } from "./restore-store.ts";
+export { restoreSqliteStore } from "./restore-store.ts";

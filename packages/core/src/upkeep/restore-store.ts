@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { RootKeys } from "../crypto/index.ts";
 import type { Clock, Logger, Random } from "../runtime/index.ts";
-import { openSqliteBackup, type RestorePolicy, restoreSqlite } from "../store/index.ts";
+import { openSqliteBackup, type RestorePolicy, restoreSqlite } from "../store/sqlite-backup.ts";
 import { checkStore } from "./check-store.ts";
 
 /** What was switched off, ended, answered or used up: none of it may come back. The signing keys are dropped after a leak. */
@@ -20,7 +20,7 @@ const stateOf = (value: string): string | undefined => {
 const kindOf = (key: string): string => key.split(":", 1)[0] ?? "";
 
 /** A store goes back to a backup, but nothing that had come to an end since begins again. */
-export const restorePolicy: RestorePolicy = {
+const restorePolicy: RestorePolicy = {
   stays: (key, value) => kept.has(kindOf(key)) || (kindOf(key) === "grant" && stateOf(value) === "ended"),
   // What may be used once may have been used since.
   returns: (key, value) =>

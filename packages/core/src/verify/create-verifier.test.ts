@@ -54,6 +54,7 @@ async function room() {
     },
     refresh: () => ring.refresh(),
     current: () => ring.reread(),
+    probe: async () => {},
     settled: async () => {},
   };
   const grant: Grant = {

@@ -13,6 +13,7 @@ import {
   redeemCode,
   rotateRefreshToken,
 } from "../../src/grants/index.ts";
+import type { IdentityProvider } from "../../src/identity/index.ts";
 import { grantKind, recordStore } from "../../src/records/index.ts";
 import { type Clock, createLogger, systemRandom } from "../../src/runtime/index.ts";
 import { memoryStore, type Store } from "../../src/store/index.ts";
@@ -67,6 +68,8 @@ export function testReplica(options: {
   readonly clock: Clock;
   readonly pool: TestPool;
   readonly store?: Store;
+  /** Default: the pool's own. */
+  readonly identityProvider?: IdentityProvider;
   readonly secrets?: readonly string[];
   readonly tokens?: CoreConfigInput["tokens"];
   /** What every random fraction is. */
@@ -85,7 +88,7 @@ export function testReplica(options: {
     store,
     grants: recordStore(grantKind, { store, keys, random }),
     keys,
-    identityProvider: pool.provider,
+    identityProvider: options.identityProvider ?? pool.provider,
     tokens,
     accessTtlOf: () => tokens.accessTtl,
     isMachine: options.isMachine ?? (() => true),

@@ -22,6 +22,7 @@ afterAll(() => kms.close());
 beforeEach(() => {
   kms.calls.length = 0;
   kms.failure = undefined;
+  kms.silent = false;
 });
 
 function replica(store = memoryStore({ clock: steppingClock(), random: systemRandom }), keyId = "alias/sallyport") {
@@ -87,6 +88,20 @@ describe("records whose keys AWS KMS wraps", () => {
     await expect(records.put("a", mark, { ttl })).rejects.toMatchObject({ name: "StoreUnavailable" });
     kms.failure = undefined;
     expect(await records.put("a", mark, { ttl })).toBe(true);
+  });
+
+  test("a KMS that hangs is an outage after two seconds, whether it is to seal or to open", async () => {
+    const one = replica();
+    await (await one.open()).put("a", mark, { ttl });
+    const other = await replica(one.store).open();
+    kms.silent = true;
+    const started = performance.now();
+    const outage = { name: "StoreUnavailable" };
+    await Promise.all([
+      expect(other.get("a")).rejects.toMatchObject(outage),
+      expect(other.put("b", mark, { ttl })).rejects.toMatchObject(outage),
+    ]);
+    expect(performance.now() - started).toBeLessThan(4_000);
   });
 
   test("a key that is disabled in KMS says so: the record is not taken for absent", async () => {

@@ -5,6 +5,7 @@ import {
   memoryStore,
   openKeys,
   parseCoreConfig,
+  type ResealReport,
   type RootKeys,
   resealRecords,
   type Sallyport,
@@ -54,8 +55,12 @@ export function room() {
     },
     check: async (more: Partial<CoreConfigInput>): Promise<StoreReport> =>
       checkStore({ store, keys: await keysOf(more), clock, random }),
-    reseal: async (more: Partial<CoreConfigInput>, over: Store = store) =>
-      resealRecords({ store: over, keys: await keysOf(more), clock, random }),
+    async reseal(more: Partial<CoreConfigInput>, over: Store = store): Promise<ResealReport> {
+      const report = await resealRecords({ store: over, keys: await keysOf(more), clock, random });
+      // What has been moved ends a millisecond later at its old place.
+      clock.advance(1);
+      return report;
+    },
   };
 }
 

@@ -52,7 +52,7 @@ export interface Faults {
     body?: unknown;
     times?: number;
   }): void;
-  /** Moves the emulator's clock, milliseconds, relative to the one it was given. Tokens, codes and sessions follow it. */
+  /** Moves the emulator's clock, milliseconds, relative to the one it was given. Tokens, codes, sessions and `Date` follow it. */
   setClockOffset(milliseconds: number): void;
   /** Takes every fault away, and the clock's offset. */
   clear(): void;

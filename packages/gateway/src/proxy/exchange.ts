@@ -105,18 +105,24 @@ export class Exchange implements OpenExchange {
   /** The gateway closes: a stream that only waits for news ends now, anything else may finish. */
   close(): void {
     const { httpMethod, method } = this.#request;
-    if (this.#ended || (httpMethod !== "GET" && method !== "subscriptions/listen")) return;
-    this.#ended = true;
-    if (this.begun) {
-      auditVisit(this.#deps.audit, this.#deps.clock, "stream.closed", this.#visit, 503, "gateway_closing");
-      this.#endResponse();
-    } else answerFault(this.#visit, closing);
-    this.#upstream?.destroy();
+    if (httpMethod === "GET" || method === "subscriptions/listen") this.#endForClosing();
   }
 
-  /** Breaks off at once. */
+  /** The gateway waits no longer. Where the client does not take its end either, the second call breaks it off. */
   abort(): void {
-    this.#visit.res.destroy();
+    if (this.#ended) this.#visit.res.destroy();
+    else this.#endForClosing();
+  }
+
+  #endForClosing(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { audit, clock } = this.#deps;
+    const action = this.begun ? "stream.closed" : "request.allowed";
+    auditVisit(audit, clock, action, this.#visit, 503, "gateway_closing");
+    if (this.begun) this.#endResponse();
+    else answerFault(this.#visit, closing);
+    this.#upstream?.destroy();
   }
 
   #end(refusal: BearerRefusal): void {

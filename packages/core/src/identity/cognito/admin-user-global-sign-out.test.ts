@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { silentLogger } from "../../runtime/index.ts";
 import { adminUserGlobalSignOut } from "./admin-user-global-sign-out.ts";
 
@@ -101,6 +101,19 @@ describe("AdminUserGlobalSignOut", () => {
   test("nobody listens: unavailable", async () => {
     const nobody = await signOut({ endpoint: "http://127.0.0.1:9" });
     await expect(nobody(sub)).rejects.toMatchObject({ failure: "unavailable" });
+  });
+
+  test("somebody listens and says nothing: unavailable when the time is over", async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+    const address = silent.address();
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+    const waiting = await signOut({ endpoint: url, timeout: 200 });
+    await expect(waiting(sub)).rejects.toMatchObject({ failure: "unavailable" });
   });
 
   test("the package is not installed: it is known before it is needed, with the mend", async () => {

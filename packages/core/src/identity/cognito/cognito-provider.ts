@@ -31,6 +31,7 @@ export function cognitoProvider(options: CognitoProviderOptions): IdentityProvid
   return {
     authorizationUrl: async (request) => authorizationUrl(context, request),
     exchangeCode: (request) => exchangeCode(context, request),
+    ready: () => verifier.ready(),
     refresh: (request) => refresh(context, request),
     revoke: (refreshToken) => revoke(context, refreshToken),
     clientCredentials: (request) => clientCredentials(context, request),
