@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { signIn } from "../support/browser-walk.ts";
-import { ownPort, ready, runCommand, startCommand, temporaryFolder } from "../support/command.ts";
+import { ready, runCommand, startCommand, temporaryFolder } from "../support/command.ts";
+import { freePort } from "../support/free-port.ts";
 import { authorizeUrl, pkce, redeem, refresh, register, tokenAnswer } from "../support/oauth-client.ts";
 
 const alice = { username: "alice@example.com", password: "Sallyport-demo-1" };
 
 async function place() {
-  const [port, cognitoPort, folder] = await Promise.all([ownPort(), ownPort(), temporaryFolder()]);
+  const [port, cognitoPort, folder] = await Promise.all([freePort(), freePort(), temporaryFolder()]);
   const state = join(folder, "state");
   const args = ["dev", "--port", `${port}`, "--cognito-port", `${cognitoPort}`, "--state", state];
   return { args, port, cognitoPort, folder, state, url: `http://localhost:${port}` };
@@ -137,7 +138,7 @@ test("--audit FILE writes events there", async () => {
 describe("--config", () => {
   test("replaces the demo's servers and groups, and puts alice into the file's groups", async () => {
     const { args, url, folder, state, cognitoPort } = await place();
-    const upstreamPort = await ownPort();
+    const upstreamPort = await freePort();
     await listening(upstreamPort, '{"jsonrpc":"2.0","id":1,"result":{"from":"own"}}');
     const file = await settingsFile(
       folder,
@@ -204,7 +205,7 @@ describe("fails with status 1, one clear line for each problem, and nothing left
   test("a taken port", async () => {
     const { args, port, cognitoPort, state } = await place();
     await Promise.all([listening(port), listening(cognitoPort)]);
-    const other = args.with(2, `${await ownPort()}`);
+    const other = args.with(2, `${await freePort()}`);
     const [gateway, cognito] = await Promise.all([failure(args, state), failure(other, state)]);
     expect(gateway).toEqual([
       `sallyport: port ${port} on 127.0.0.1 cannot be used: it is taken; choose another with --port`,

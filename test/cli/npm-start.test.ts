@@ -2,10 +2,11 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { groupLives, listens, ownPort, ready, startNpm, temporaryFolder } from "../support/command.ts";
+import { groupLives, listens, ready, startNpm, temporaryFolder } from "../support/command.ts";
+import { freePort } from "../support/free-port.ts";
 
 async function start(...more: readonly string[]) {
-  const [port, cognitoPort, folder] = await Promise.all([ownPort(), ownPort(), temporaryFolder()]);
+  const [port, cognitoPort, folder] = await Promise.all([freePort(), freePort(), temporaryFolder()]);
   const state = join(folder, "state");
   const ports = ["--port", `${port}`, "--cognito-port", `${cognitoPort}`];
   return { command: startNpm([...ports, "--state", state, ...more]), port, cognitoPort, state };

@@ -8,7 +8,8 @@ import { checkStore, deriveRootKeys, openStore, silentLogger, systemClock, syste
 import { expect, onTestFinished, test } from "vitest";
 import { demoPool } from "../../packages/cli/src/dev/demo-pool.ts";
 import { createWalker, signIn } from "../support/browser-walk.ts";
-import { ownPort, ready, startCommand, temporaryFolder } from "../support/command.ts";
+import { ready, startCommand, temporaryFolder } from "../support/command.ts";
+import { freePort } from "../support/free-port.ts";
 import { authorizeUrl, pkce, redeem, register, tokenAnswer } from "../support/oauth-client.ts";
 import { describeWithRedis, startRedis } from "../support/redis-server.ts";
 
@@ -34,7 +35,7 @@ describeWithRedis("sallyport serve over redis, stopped by SIGTERM", () => {
   test("a sign-in under way is finished and written, a stream ends in order, everything is closed, status 0", async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.close());
-    const port = await ownPort();
+    const port = await freePort();
     const url = `http://localhost:${port}`;
     const clients = { clientId: "app", clientSecret: newSecret(), machineId: "machine", machineSecret: newSecret() };
     const cognito = await startCognitoEmulator({ pool: demoPool(url, clients), port: 0 });

@@ -7,7 +7,8 @@ import { type CognitoEmulator, startCognitoEmulator } from "@sallyport/cognito-e
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { demoPool } from "../../packages/cli/src/dev/demo-pool.ts";
 import { signIn } from "../support/browser-walk.ts";
-import { ownPort, ready, runCommand, startCommand, temporaryFolder } from "../support/command.ts";
+import { ready, runCommand, startCommand, temporaryFolder } from "../support/command.ts";
+import { freePort } from "../support/free-port.ts";
 import { authorizeUrl, pkce, redeem, register, tokenAnswer } from "../support/oauth-client.ts";
 
 const secret = (): string => randomBytes(32).toString("base64url");
@@ -21,7 +22,7 @@ let port: number;
 let url: string;
 let cognito: CognitoEmulator;
 beforeAll(async () => {
-  port = await ownPort();
+  port = await freePort();
   url = `http://localhost:${port}`;
   cognito = await startCognitoEmulator({ pool: demoPool(url, clients), port: 0 });
 });

@@ -207,7 +207,7 @@ describe("sallyport store check", () => {
     const { code, stdout, lines } = await sallyport(["store", "check"]);
     expect({ code, lines }).toEqual({ code: 0, lines: [] });
     expect(stdout).toMatch(/^grant +\d+$/m);
-    expect(stdout).toMatch(/^keyring +1\n[^]*nothing is wrong\n$/m);
+    expect(stdout).toMatch(/^keyring +1\n[\s\S]*nothing is wrong\n$/m);
     const json = await sallyport(["store", "check", "--json"]);
     expect(JSON.parse(json.stdout)).toEqual({
       records: expect.objectContaining({ keyring: 1, client: expect.any(Number) }),

@@ -29,7 +29,7 @@ async function room(clock = systemClock) {
   return { folder, path, target, store, backup: () => backupSqlite({ ...deps, clock, path, target }), restore };
 }
 
-const valueOf = async (store: Pick<Store, "get">, key: string): Promise<string | undefined> =>
+const valueAt = async (store: Pick<Store, "get">, key: string): Promise<string | undefined> =>
   (await store.get(key))?.value;
 
 describe("a backup", () => {
@@ -115,7 +115,7 @@ describe("a restore", () => {
 
     expect(await restore()).toEqual({ restored: 2, kept: 0 });
     expect(await store.get("kept")).toEqual(then);
-    expect([await valueOf(store, "gone since"), await valueOf(store, "new")]).toEqual(["then", undefined]);
+    expect([await valueAt(store, "gone since"), await valueAt(store, "new")]).toEqual(["then", undefined]);
     expect(await store.count("n", 0, { ttl })).toEqual({ allowed: true, value: 3 });
     expect((await store.list("user", "u")).keys.toSorted()).toEqual(["gone since", "kept"]);
     expect((await store.list("client", "c")).keys).toEqual(["gone since"]);
@@ -134,7 +134,7 @@ describe("a restore", () => {
       returns: (key, value) => key !== "b" && value === "then",
     };
     expect(await restore(policy)).toEqual({ restored: 1, kept: 2 });
-    const found = await Promise.all(["a", "b", "stays", "stays too"].map((key) => valueOf(store, key)));
+    const found = await Promise.all(["a", "b", "stays", "stays too"].map((key) => valueAt(store, key)));
     expect(found).toEqual(["then", undefined, "now", "now"]);
   });
 
@@ -158,7 +158,7 @@ describe("a restore", () => {
     await restoreSqlite({ ...deps, path, backup: target, policy: replaceAll });
     const other = await sqliteStore({ ...deps, path });
     onTestFinished(() => other.close());
-    expect(await valueOf(other, "a")).toBe("then");
+    expect(await valueAt(other, "a")).toBe("then");
   });
 
   test("from what is no whole backup changes nothing and says why", async () => {
@@ -178,7 +178,7 @@ describe("a restore", () => {
     await expect(restore()).rejects.toThrow("was written by a newer Sallyport");
     truncateSync(target, 20 * 1024);
     await expect(restore()).rejects.toThrow(/backup\.db is no whole backup/);
-    expect(await valueOf(store, "key 199")).toBe("then".repeat(100));
+    expect(await valueAt(store, "key 199")).toBe("then".repeat(100));
   });
 
   test("that cannot be finished changes nothing", async () => {
@@ -193,7 +193,7 @@ describe("a restore", () => {
       },
     };
     await expect(restore(failing)).rejects.toThrow("no");
-    expect(await valueOf(store, "a")).toBe("now");
+    expect(await valueAt(store, "a")).toBe("now");
     expect(await store.put("b", "it goes on", { ttl })).toBe(true);
   });
 });

@@ -1,7 +1,6 @@
-import { randomInt } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, onTestFinished } from "vitest";
@@ -67,28 +66,6 @@ const folders: string[] = [];
 afterAll(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
-
-const given = new Set<number>();
-
-/**
- * A port for a process that is yet to start. It lies below those that systems give out for outgoing connections, one of
- * which might otherwise have taken it by then.
- */
-export async function ownPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(12_000, 32_000);
-    if (given.has(port) || !(await isFree(port))) continue;
-    given.add(port);
-    return port;
-  }
-}
-
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
-  });
 
 /** Whether somebody listens on a port of this machine. */
 export const listens = (port: number): Promise<boolean> =>

@@ -8,7 +8,7 @@ const interval = 60_000;
 const batch = 20;
 /** After a full batch the next follows: not before so many milliseconds, nor so many times what the batch took. */
 const leastPause = 50;
-const pauseRatio = 60;
+const pauseRatio = 50;
 
 /**
  * Removes expired rows until `signal` is aborted. Nothing depends on it but the size of the file: reads never answer an
