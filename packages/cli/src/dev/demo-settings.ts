@@ -24,9 +24,26 @@ export const demoSettings = (demo: {
     endpoint: demo.cognitoUrl,
   },
   scopes: {
-    "mcp/read": { description: "Look at what the servers offer and read from them" },
-    "mcp/write": { description: "Change things: add notes, run tools that write", includes: ["mcp/read"] },
-    "mcp/admin": { description: "Everything, deleting included", includes: ["mcp/write"] },
+    "mcp/read": {
+      description: "Look at what the servers offer and read from them",
+      allow: [
+        { servers: ["clock"], tools: ["now"] },
+        { servers: ["notes"], tools: ["list_notes"] },
+      ],
+    },
+    "mcp/write": {
+      description: "Change things: add notes, run tools that write",
+      includes: ["mcp/read"],
+      allow: [
+        { servers: ["clock", "everything"], tools: ["*"], methods: ["all"] },
+        { servers: ["notes"], tools: ["list_notes", "add_note"], methods: ["all"] },
+      ],
+    },
+    "mcp/admin": {
+      description: "Everything, deleting included",
+      includes: ["mcp/write"],
+      allow: [{ servers: ["*"], tools: ["*"], methods: ["all"] }],
+    },
   },
   groups: { "mcp-admins": ["mcp/admin"], "mcp-developers": ["mcp/write"], "mcp-readers": ["mcp/read"] },
   machines: { [demo.clients.machineId]: { scopes: ["mcp/read"] } },

@@ -19,9 +19,9 @@ const ownVariables = /^(?:COGNITO_|FASTMCP_|SALLYPORT_(?:BASE_URL|ISSUER|LISTEN|
 
 /**
  * The demo's settings, with those of a file and of the environment over them, setting by setting: a file's `servers`
- * take the place of the demo servers, its `groups` of the demo's. A file that has `scopes` of its own has nothing to do
- * with the demo's, so the demo's groups and machine, which give those, are left out as well. What the command's own
- * options decide comes from the demo in any case.
+ * take the place of the demo servers, and the demo's rules, which name those, go with them; its `groups` take the place of
+ * the demo's. A file that has `scopes` of its own has nothing to do with the demo's, so the demo's groups and machine,
+ * which give those, are left out as well. What the command's own options decide comes from the demo in any case.
  *
  * @throws CommandFailure with a line for every problem
  */
@@ -37,7 +37,7 @@ export async function loadDevConfig(options: {
     env: Object.fromEntries(Object.entries(options.env).filter(([name]) => !ownVariables.test(name))),
     defaults: (isSet) => {
       unused.push(...own.filter((key) => isSet([key])).map((key) => written[key]));
-      if (!isSet(["scopes"])) return demo;
+      if (!isSet(["scopes"])) return isSet(["servers"]) ? withoutRules(demo) : demo;
       const { scopes: _, groups: __, machines: ___, ...rest } = demo;
       return { ...rest, servers: rest.servers?.map((server) => ({ ...server, requiredScopes: [] })) };
     },
@@ -58,3 +58,11 @@ export async function loadDevConfig(options: {
   const message = `dev has its own ${unused.join(", ")}; what stands in the file is not used`;
   return { config, warnings: [...loaded.warnings, { setting: file, source: file, message }] };
 }
+
+/** The demo's settings without what its scopes give at the demo servers. */
+const withoutRules = (demo: CoreConfigInput & GatewayConfigInput): object => ({
+  ...demo,
+  scopes: Object.fromEntries(
+    Object.entries(demo.scopes ?? {}).map(([name, { description, includes }]) => [name, { description, includes }]),
+  ),
+});

@@ -9,7 +9,9 @@ import {
   type Principal,
   type Reason,
 } from "sallyport";
-import { decide, type GatewayRequest, type Policy } from "../policy/decide.ts";
+import type { Policy } from "../policy/compile.ts";
+import { decide } from "../policy/decide.ts";
+import type { GatewayRequest } from "../policy/request.ts";
 import { answerFault, answerRefusal } from "./answer.ts";
 import { auditVisit } from "./audit-visit.ts";
 import { closing } from "./faults.ts";
@@ -205,7 +207,7 @@ export class Exchange implements OpenExchange {
     const { route } = this.#visit;
     try {
       const principal = await verifier.recheck(this.#principal);
-      const decision = decide(principal, this.#request, policy);
+      const decision = decide(policy, principal, this.#request);
       if (!decision.allow) return decision.refusal;
       this.#principal = principal;
       return undefined;
