@@ -99,6 +99,82 @@ describe("calls", () => {
   });
 });
 
+/** The names in a list: as 2026-07-28 has it, and in a session of 2025-11-25, whose answers are event streams. */
+const eras: Readonly<Record<string, (who: Who, server: Server, method: string) => Promise<ListAnswer>>> = {
+  "2026-07-28": async (who, server, method) => listAnswer(await send(tokenOf(who, server), server, method)),
+  "2025-11-25": async (who, server, method) => {
+    const post = (message: object, session: Record<string, string> = {}) =>
+      fetch(`${env.url}/${server}/mcp`, {
+        method: "POST",
+        body: JSON.stringify({ jsonrpc: "2.0", ...message }),
+        headers: {
+          authorization: `Bearer ${tokenOf(who, server)}`,
+          "content-type": "application/json",
+          accept: "application/json, text/event-stream",
+          ...session,
+        },
+      });
+    const clientInfo = { name: "test", version: "1" };
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+    const opened = await post({ id: 1, method: "initialize", params });
+    await opened.text();
+    const id = opened.headers.get("mcp-session-id") ?? "";
+    return listAnswer(await post({ id: 5, method }, { "mcp-protocol-version": "2025-11-25", "mcp-session-id": id }));
+  },
+};
+
+interface ListAnswer {
+  readonly status: number;
+  readonly type: string | null;
+  readonly names: readonly string[];
+  readonly cacheScope: unknown;
+}
+
+async function listAnswer(response: Response): Promise<ListAnswer> {
+  const text = await response.text();
+  const data = /^data: (\{.*)$/m.exec(text)?.[1] ?? text;
+  const { result = {} } = JSON.parse(data) as { result?: Record<string, unknown> };
+  const entries = Object.values(result).find((value) => Array.isArray(value)) ?? [];
+  return {
+    status: response.status,
+    type: response.headers.get("content-type"),
+    names: entries.map((entry: { name: string }) => entry.name),
+    cacheScope: result.cacheScope,
+  };
+}
+
+describe.each(Object.keys(eras))("lists in %s", (era) => {
+  const ask = (who: Who, server: Server, method: string) => eras[era]?.(who, server, method);
+
+  test.each<[Server, Readonly<Record<Who, readonly string[]>>]>([
+    ["clock", { alice: ["now", "sleep"], dave: ["now", "sleep"], bob: ["now"], machine: ["now"] }],
+    [
+      "notes",
+      {
+        alice: ["list_notes", "add_note", "delete_note"],
+        dave: ["list_notes", "add_note"],
+        bob: ["list_notes"],
+        machine: ["list_notes"],
+      },
+    ],
+  ])("%s shows each their own tools", async (server, expected) => {
+    for (const who of people) {
+      const answer = await ask(who, server, "tools/list");
+      expect([who, answer?.names]).toEqual([who, expected[who]]);
+      expect(answer?.cacheScope).toBe(era === "2026-07-28" ? "private" : undefined);
+      expect(answer?.type).toMatch(era === "2026-07-28" ? /json|event-stream/ : "text/event-stream");
+    }
+  });
+
+  test("everything is for those who may write", async () => {
+    expect((await ask("alice", "everything", "tools/list"))?.names).toContain("test_simple_text");
+    expect((await ask("dave", "everything", "prompts/list"))?.names).toContain("test_simple_prompt");
+    expect((await ask("bob", "everything", "tools/list"))?.status).toBe(403);
+    expect((await ask("bob", "notes", "prompts/list"))?.names).toEqual(["summarize_notes"]);
+    expect((await ask("bob", "notes", "resources/templates/list"))?.names).toEqual(["note"]);
+  });
+});
+
 describe("what let others in elsewhere", () => {
   test.each(["carol", "erin"])("%s, in no group that gives anything, gets no token at all", async (name) => {
     const { location } = await signedIn(name, "notes");

@@ -105,6 +105,7 @@ describe("rules at scopes", () => {
     ["union of scopes, the other tool", writer, { name: "add_note" }, "allow"],
     ["every method gives no tool", writer, { name: "delete_note" }, "not_permitted"],
     ["every method gives unknown ones", writer, method("vendor/thing"), "allow"],
+    ["nor for a list of all tools", writer, method("tools/LIST"), "not_permitted"],
     ["but none that a lax server takes for tools/call", writer, method("TOOLS/CALL"), "not_permitted"],
     ["* is every tool, at every server", admin, { server: "open", name: "anything" }, "allow"],
     ["lifecycle", connected, { ...method("initialize"), server: "open" }, "allow"],

@@ -37,6 +37,8 @@ export interface Policy {
   readonly servers: ReadonlyMap<string, { readonly resource: string; readonly requiredScopes: readonly string[] }>;
   /** Without any rules at scopes each server goes by its required scopes alone. */
   readonly byRules: boolean;
+  /** Whether one may use a part of a server only, so that its lists are filtered. */
+  readonly tellsApart: boolean;
   readonly scopes: ReadonlyMap<string, ScopeGrants>;
   readonly deny: {
     readonly everyone: RuleTable<RulePlace>;
@@ -55,9 +57,11 @@ export function compile(config: PolicyConfig, challenges: Pick<BearerVerifier, "
   const places = deny.map((rule, index) => ({ rule, place: { kind: "deny", index } as const }));
   const denyTable = (concerns: (rule: DenyRule) => boolean): RuleTable<RulePlace> =>
     ruleTable(places.filter(({ rule }) => concerns(rule)).map(({ rule, place }) => [rule, place]));
+  const byRules = Object.values(scopes).some(({ allow }) => allow !== undefined);
   return {
     servers: new Map(servers.map(({ name, resource, requiredScopes }) => [name, { resource, requiredScopes }])),
-    byRules: Object.values(scopes).some(({ allow }) => allow !== undefined),
+    byRules,
+    tellsApart: byRules || deny.length > 0,
     scopes: new Map(
       Object.entries(scopes).map(([scope, { allow = [] }]) => [
         scope,

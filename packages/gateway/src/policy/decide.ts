@@ -30,8 +30,8 @@ const unknownServer: Verdict = { allow: false, because: "the server is not confi
 const otherResource: Verdict = { allow: false, because: "the token is for another resource" };
 
 /**
- * Whether a principal may do what it asks. Every decision of the gateway goes through here: when a request comes in and
- * again while its response is open. Denies unless everything speaks for it. A deny rule
+ * Whether a principal may do what it asks. Every decision of the gateway goes through here: when a request comes in,
+ * again while its response is open, and for each entry of a list. Denies unless everything speaks for it. A deny rule
  * wins over whatever scopes give.
  *
  * What it takes grows with the principal's own groups and scopes, not with the rules, servers or tools there are.
@@ -44,6 +44,10 @@ export function decide(policy: Policy, principal: Principal, request: GatewayReq
   const refusal = challenge ?? BearerRefusal.notPermitted();
   return rule === undefined ? { allow: false, because, refusal } : { allow: false, because, rule, refusal };
 }
+
+/** The same decision without the answer to the client: for the entries of a list, of which there may be many. */
+export const permits = (policy: Policy, principal: Judged, request: GatewayRequest): boolean =>
+  judge(policy, principal, request).allow;
 
 function judge(policy: Policy, principal: Judged, request: GatewayRequest): Verdict {
   const server = policy.servers.get(request.server);

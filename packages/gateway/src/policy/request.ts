@@ -1,3 +1,5 @@
+import { knownMethods } from "./methods.ts";
+
 /** What is asked of a server, as far as it decides anything. */
 export interface GatewayRequest {
   /** Name of the server. */
@@ -15,14 +17,18 @@ export interface GatewayRequest {
  */
 const namedMethods = new Set(["tools/call", "prompts/get", "resources/read"]);
 
+const known: ReadonlySet<string> = new Set(knownMethods);
+const knownLax: ReadonlySet<string> = new Set(knownMethods.map((method) => method.toLowerCase()));
+
 /** Why a request cannot be judged at all; `undefined` if it can. */
 export function unjudgeable({ method, name }: GatewayRequest): string | undefined {
   if (method === undefined) return undefined;
   if (namedMethods.has(method)) return name === undefined ? "the method names nothing that could be judged" : undefined;
-  // Given by `*` as some unknown method, it would be a call of any tool to a server that is lax about names.
+  if (known.has(method)) return undefined;
+  // Given by `*` as some unknown method, it would be a call of any tool, or a whole list, at a server that is lax.
   const lax = method
     .normalize("NFKC")
     .replace(/[\s\p{C}]/gu, "")
     .toLowerCase();
-  return namedMethods.has(lax) ? "the method is nearly, but not quite, one that is judged by name" : undefined;
+  return knownLax.has(lax) ? "the method is nearly, but not quite, one of MCP's" : undefined;
 }
