@@ -12,4 +12,5 @@ export type { Policy, PolicyConfig, RulePlace } from "./policy/compile.ts";
 export { compile } from "./policy/compile.ts";
 export type { Decision } from "./policy/decide.ts";
 export { decide } from "./policy/decide.ts";
+export type { PolicyTest } from "./policy/expectation.ts";
 export type { GatewayRequest } from "./policy/request.ts";

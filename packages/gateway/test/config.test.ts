@@ -11,6 +11,7 @@ test("defaults", () => {
     servers: [{ name: "clock", url, requiredScopes: [], timeout: 60_000 }],
     scopes: {},
     deny: [],
+    policyTests: [],
     listen: { host: "127.0.0.1", port: 8000 },
     maxRequestBody: 4 * 1024 ** 2,
     maxOpenRequests: 256,

@@ -27,6 +27,7 @@ test("a file's servers go without the demo's rules, which name the demo servers"
   const { config: plain } = await loadDevConfig({ demo, file: undefined, env: {} });
   expect(warnings).toEqual([]);
   expect([rulesOf(plain), rulesOf(config)]).toEqual([3, 0]);
+  expect([plain.policyTests.length, config.policyTests.length]).toEqual([4, 0]);
   expect(config.scopes).toMatchObject({ "mcp/write": { includes: ["mcp/read"] } });
 });
 

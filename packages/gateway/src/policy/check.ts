@@ -55,6 +55,27 @@ function unknown(what: string, name: string, known: readonly string[]): string {
   return `there is no ${what} ${JSON.stringify(name)}${hint} (known: ${known.length === 0 ? "none" : known.join(", ")})`;
 }
 
+const unknownInTest = rule(
+  "policy-test",
+  ["servers", "machines", "policyTests"],
+  ({ servers, machines, policyTests }, report) => {
+    const known = servers.map(({ name }) => name);
+    policyTests.forEach((expected, at) => {
+      const { machine } = expected;
+      if (machine !== undefined && !Object.hasOwn(machines, machine)) {
+        report.problem(["policyTests", at, "machine"], unknown("machine", machine, Object.keys(machines)));
+      }
+      for (const key of ["allow", "deny"] as const) {
+        expected[key].forEach((tool, index) => {
+          const server = tool.slice(0, tool.indexOf("/"));
+          if (known.includes(server)) return;
+          report.problem(["policyTests", at, key, index], unknown("server", server, known));
+        });
+      }
+    });
+  },
+);
+
 /** Takes the place of the library's rule, which knows no deny rules: a group that gives nothing may be denied something. */
 const emptyGroup = rule("empty-group", ["groups", "deny"], ({ groups, deny }, report) => {
   const denied = new Set(deny.flatMap((body) => body.groups ?? []));
@@ -161,4 +182,5 @@ export const policyRules: readonly Rule[] = [
   nobodyHas,
   groupOfNothing,
   serverOfNobody,
+  unknownInTest,
 ];
