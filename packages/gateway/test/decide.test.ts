@@ -81,6 +81,7 @@ describe("rules at scopes", () => {
         "mcp/admin": { allow: [{ servers: ["*"], tools: ["*"], methods: ["*"] }] },
         "mcp/connect": { allow: [{ servers: ["open"], methods: ["lifecycle", "resources/read"] }] },
         "mcp/nothing": { allow: [] },
+        "mcp/side": { allow: [{ servers: ["notes"], tools: ["list_notes"] }] },
       },
     },
     { "mcp/write": ["mcp/read"], "mcp/admin": ["mcp/write"] },
@@ -111,6 +112,8 @@ describe("rules at scopes", () => {
     ["lifecycle", connected, { ...method("initialize"), server: "open" }, "allow"],
     ["a named method", connected, { method: "resources/read", name: "note://1", server: "open" }, "allow"],
     ["nothing else", connected, { ...method("tools/list"), server: "open" }, "not_permitted"],
+    ["no rule outweighs a required scope", { scopes: ["mcp/side"], entitled: ["mcp/side"] }, {}, "not_permitted"],
+    ["it is asked for", { scopes: ["mcp/side"], entitled: ["mcp/side", "mcp/read"] }, {}, "insufficient_scope"],
     ["a scope without rules", { scopes: ["mcp/nothing"], entitled: [] }, method("initialize"), "not_permitted"],
     [
       "a scope that is none",
