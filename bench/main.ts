@@ -1,13 +1,14 @@
-// `npm run bench [-- verify|gateway]`: measurements beside named peers, each in one run. `-- fuzz`: the long run of the
+// `npm run bench [-- verify|gateway|policy]`: measurements beside named peers, each in one run. `-- fuzz`: the long run of the
 // property tests. `-- growth`: whether a store with a million grants answers as one with a thousand does.
 // `-- soak`: the suites of races and crashes in full.
 import { fuzzRedirects } from "./fuzz.ts";
 import { benchGateway } from "./gateway.ts";
 import { benchGrowth } from "./growth.ts";
+import { benchPolicy } from "./policy.ts";
 import { soak } from "./soak.ts";
 import { benchVerify } from "./verify.ts";
 
-const measured = { verify: benchVerify, gateway: benchGateway };
+const measured = { verify: benchVerify, gateway: benchGateway, policy: benchPolicy };
 const all = { ...measured, fuzz: fuzzRedirects, growth: benchGrowth, soak };
 const [name] = process.argv.slice(2);
 const chosen =

@@ -142,11 +142,15 @@ describe.each(eras)("SDK v2's client, %s era", (era) => {
 
 describe.each(eras)("SDK v2's client, %s era, where a server needs a scope marked step_up", (era) => {
   test("signs in without it, is asked once more, and then passes", async () => {
-    const stepUp = { includes: ["mcp/read"], stepUp: true };
     const strict = await startEnvironment({
       change: (settings) => ({
         ...settings,
-        scopes: { ...settings.scopes, "mcp/write": stepUp, "mcp/admin": stepUp },
+        scopes: Object.fromEntries(
+          Object.entries(settings.scopes ?? {}).map(([name, scope]) => [
+            name,
+            { ...scope, stepUp: name !== "mcp/read" },
+          ]),
+        ),
         servers: settings.servers?.map((server) => ({ ...server, requiredScopes: ["mcp/write"] })),
       }),
     });

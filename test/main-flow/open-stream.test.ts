@@ -12,7 +12,7 @@ afterAll(() => env.close());
 test("an open stream of a user who is disabled at Cognito is closed", async () => {
   const client = await register(env.url);
   const pair = pkce();
-  const user = demoUser(env, "bob");
+  const user = demoUser(env, "alice");
   const location = new URL(await signIn(authorizeUrl(env.url, client, pair), user));
   const { access_token } = await tokenAnswer(
     await redeem(env.url, client, location.searchParams.get("code") ?? "", pair),

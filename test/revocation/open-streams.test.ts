@@ -12,6 +12,8 @@ let store: Store;
 let library: Awaited<ReturnType<typeof libraryBeside>>;
 beforeAll(async () => {
   env = await startEnvironment({
+    // Bob may call the slow tool, too.
+    change: (settings) => ({ ...settings, groups: { ...settings.groups, "mcp-readers": ["mcp/write"] } }),
     wrapStore: (inner) => {
       store = inner;
       return inner;

@@ -3,11 +3,16 @@ import { Command, InvalidArgumentError } from "commander";
 import type { DevOptions } from "./dev/run-dev.ts";
 import type { EndGrantsOptions } from "./grants/end-grants.ts";
 import type { RotateOptions } from "./keys/rotate-keys.ts";
+import type { ExplainOptions } from "./policy/explain.ts";
+import type { MatrixOptions } from "./policy/matrix.ts";
+import type { PolicySource } from "./policy/read-policy.ts";
 import type { ServeOptions } from "./serve/run-serve.ts";
 
 // What a command does is imported when it is run: help must not wait for it.
 
 const file = "settings in TOML";
+const policyFile = `${file}; without it those of the dev that runs here, else the environment alone`;
+const policyState = "the dev whose settings are meant, by its state folder (default: .sallyport, if one runs there)";
 
 /**
  * The commands and their options.
@@ -75,6 +80,45 @@ export function createProgram(setStatus: (status: number) => void): Command {
     .option("--json", "as a JSON list of { setting, value, source }")
     .action(async (options: { readonly config?: string; readonly json?: boolean }) =>
       setStatus(await (await import("./config/show-settings.ts")).showSettings(options)),
+    );
+
+  const policy = program.command("policy").description("Ask the rules who may use what, without starting anything.");
+  policy
+    .command("explain")
+    .description("Say whether somebody may call a tool, and which rule or missing scope it is that decides.")
+    .option("--tool <server/tool>", "the tool that is called")
+    .option("--server <name>", "with --method: a request that calls no tool")
+    .option("--method <method>", "such as resources/read")
+    .option("--user <name>", "a user; of the local Cognito, or with --group")
+    .option("--group <name...>", "the user's Cognito groups")
+    .option("--machine <id>", "a machine, by client id")
+    .option("--token", "whoever holds the access token that standard input gives")
+    .option("--scope <name...>", "what the token holds, where that is less than could be had")
+    .option("--config <file>", policyFile)
+    .option("--state <folder>", policyState)
+    .option("--json", "as JSON: { allow, because, scopes, challenge, … }")
+    .addHelpText("after", explainHelp)
+    .action(async (options: ExplainOptions) =>
+      setStatus(await (await import("./policy/explain.ts")).explainPolicy(options, process.stdin)),
+    );
+  policy
+    .command("matrix")
+    .description("Show which group and which machine may call which tool. Status 0 whatever it says.")
+    .option("--config <file>", policyFile)
+    .option("--state <folder>", policyState)
+    .option("--json", "as a JSON list of { kind, name, tool, allow, because }")
+    .option("--csv", "as CSV with the same columns")
+    .addHelpText("after", matrixHelp)
+    .action(async (options: MatrixOptions) =>
+      setStatus(await (await import("./policy/matrix.ts")).showMatrix(options)),
+    );
+  policy
+    .command("test")
+    .description("Compare the rules with what policy_tests in the settings expects; exit status 1 if they differ.")
+    .option("--config <file>", policyFile)
+    .option("--state <folder>", policyState)
+    .action(async (options: PolicySource) =>
+      setStatus(await (await import("./policy/run-tests.ts")).testPolicy(options)),
     );
 
   const keys = program.command("keys").description("Look at signing keys and root secrets, and change them.");
@@ -156,6 +200,15 @@ export function createProgram(setStatus: (status: number) => void): Command {
     );
   return program;
 }
+
+const explainHelp = `
+Give one of --user (or --group), --machine and --token. Which groups a user is in is known here for the users of the local
+Cognito only, while \`sallyport dev\` runs. A token is read and not verified; its scopes are taken for given, as the
+groups behind it are not in it. What it answers is what the gateway decides for this request now.`;
+
+const matrixHelp = `
+Tools are those that the rules and policy_tests name; SERVER/* stands for any other. A column is a user who is in that group alone, or a
+machine, with a token that holds all they may have.`;
 
 const rotateHelp = `
 Keys change by themselves (keys.rotate_every); this is for a change before its time. Servers that run take it over.

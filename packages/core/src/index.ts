@@ -18,6 +18,8 @@ export type { Network, ResolvedAddress } from "./net/index.ts";
 export { openKeys } from "./records/index.ts";
 export type { Clock, Fetch, LogFields, Logger, LogLevel, Random } from "./runtime/index.ts";
 export { createLogger, silentLogger, systemClock, systemRandom } from "./runtime/index.ts";
+export type { ScopeCatalog } from "./scopes/index.ts";
+export { scopeCatalog } from "./scopes/index.ts";
 export type { FetchHandler } from "./server/fetch-handler.ts";
 export type { Sallyport, SallyportRuntime } from "./server/sallyport.ts";
 export { createSallyport, sallyport } from "./server/sallyport.ts";

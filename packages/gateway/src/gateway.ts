@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from "node:https";
 import type { AuditSink, BearerVerifier, Clock, Logger, Random } from "sallyport";
 import { type ResourceEntry, resourcesFor } from "./config/resources.ts";
 import type { ServerConfig } from "./config/section.ts";
+import { compile, type PolicyConfig } from "./policy/compile.ts";
 import { createHostCheck } from "./proxy/check-host.ts";
 import { createCors } from "./proxy/cors.ts";
 import type { Exchange } from "./proxy/exchange.ts";
@@ -15,6 +16,9 @@ import { createSessionEnvelopes } from "./proxy/session-envelope.ts";
 /** What a gateway is made of. */
 export interface GatewayOptions {
   readonly servers: readonly ServerConfig[];
+  /** What scopes give at servers; without any rule each server goes by its required scopes alone. */
+  readonly scopes: PolicyConfig["scopes"];
+  readonly deny: PolicyConfig["deny"];
   /** Public URL, without a trailing slash. */
   readonly baseUrl: string;
   readonly verifier: BearerVerifier;
@@ -71,15 +75,18 @@ export function createGateway(options: GatewayOptions): Gateway {
     timeouts: servers.map((server) => server.timeout),
   });
   const resourceOf = new Map([...routes.values()].map((route) => [route.name, route.resource]));
-  const policy = {
-    servers: new Map(
-      servers.map((server) => [
-        server.name,
-        { resource: resourceOf.get(server.name) ?? "", requiredScopes: server.requiredScopes },
-      ]),
-    ),
-    challenges: verifier,
-  };
+  const policy = compile(
+    {
+      servers: servers.map(({ name, requiredScopes }) => ({
+        name,
+        resource: resourceOf.get(name) ?? "",
+        requiredScopes,
+      })),
+      scopes: options.scopes,
+      deny: options.deny,
+    },
+    verifier,
+  );
   const handleRequest = createRequestHandler({
     ...options,
     agents,

@@ -7,5 +7,10 @@ export type { GatewayConfig, GatewayConfigInput, ServerConfig } from "./config/s
 export { gatewaySection } from "./config/section.ts";
 export type { Gateway, GatewayOptions } from "./gateway.ts";
 export { createGateway } from "./gateway.ts";
-export type { Decision, GatewayRequest, Policy } from "./policy/decide.ts";
+export { policyRules } from "./policy/check.ts";
+export type { Policy, PolicyConfig, RulePlace } from "./policy/compile.ts";
+export { compile } from "./policy/compile.ts";
+export type { Decision } from "./policy/decide.ts";
 export { decide } from "./policy/decide.ts";
+export type { PolicyTest } from "./policy/expectation.ts";
+export type { GatewayRequest } from "./policy/request.ts";

@@ -9,6 +9,9 @@ const url = "http://127.0.0.1:3001/mcp";
 test("defaults", () => {
   expect(gatewaySection.parse({ servers: [{ name: "clock", url }] })).toEqual({
     servers: [{ name: "clock", url, requiredScopes: [], timeout: 60_000 }],
+    scopes: {},
+    deny: [],
+    policyTests: [],
     listen: { host: "127.0.0.1", port: 8000 },
     maxRequestBody: 4 * 1024 ** 2,
     maxOpenRequests: 256,

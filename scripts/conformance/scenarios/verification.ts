@@ -146,7 +146,7 @@ export const verificationScenarios: readonly ScenarioFile[] = [
     scenarios: [
       shown(
         "Required scopes: all there, some, none, and no token.",
-        decide("the decision > %s"),
+        decide("without rules each server goes by its required scopes > %s"),
         door("R2, R6: no scope at all is refused even where the server requires none, without a challenge"),
       ),
       shown(

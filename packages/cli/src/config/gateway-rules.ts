@@ -1,4 +1,4 @@
-import type { GatewayConfig } from "@sallyport/gateway";
+import { type GatewayConfig, policyRules } from "@sallyport/gateway";
 import { type CoreConfig, type Rule, ruleFor, scopeFault } from "sallyport";
 import { serverResources } from "../serve/server-resources.ts";
 
@@ -82,6 +82,7 @@ export const gatewayRules: readonly Rule[] = [
   unknownScopeOfServer,
   pathInBaseUrl,
   nothingToProtect,
+  ...policyRules,
 ];
 
 /** A server without a root secret would lose every sign-in with its process, so it does not start. */

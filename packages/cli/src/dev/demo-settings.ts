@@ -24,13 +24,40 @@ export const demoSettings = (demo: {
     endpoint: demo.cognitoUrl,
   },
   scopes: {
-    "mcp/read": { description: "Look at what the servers offer and read from them" },
-    "mcp/write": { description: "Change things: add notes, run tools that write", includes: ["mcp/read"] },
-    "mcp/admin": { description: "Everything, deleting included", includes: ["mcp/write"] },
+    "mcp/read": {
+      description: "Look at what the servers offer and read from them",
+      allow: [
+        { servers: ["clock"], tools: ["now"] },
+        { servers: ["notes"], tools: ["list_notes"] },
+      ],
+    },
+    "mcp/write": {
+      description: "Change things: add notes, run tools that write",
+      includes: ["mcp/read"],
+      allow: [
+        { servers: ["clock", "everything"], tools: ["*"], methods: ["all"] },
+        { servers: ["notes"], tools: ["list_notes", "add_note"], methods: ["all"] },
+      ],
+    },
+    "mcp/admin": {
+      description: "Everything, deleting included",
+      includes: ["mcp/write"],
+      allow: [{ servers: ["*"], tools: ["*"], methods: ["all"] }],
+    },
   },
   groups: { "mcp-admins": ["mcp/admin"], "mcp-developers": ["mcp/write"], "mcp-readers": ["mcp/read"] },
   machines: { [demo.clients.machineId]: { scopes: ["mcp/read"] } },
   servers: demo.servers.map(({ name, url }) => ({ name, url, requiredScopes: ["mcp/read"] })),
+  policyTests: [
+    { groups: ["mcp-admins"], allow: ["notes/delete_note", "everything/*"] },
+    {
+      groups: ["mcp-developers"],
+      allow: ["clock/sleep", "notes/add_note", "everything/*"],
+      deny: ["notes/delete_note"],
+    },
+    { groups: ["mcp-readers"], allow: ["clock/now", "notes/list_notes"], deny: ["clock/*", "notes/*", "everything/*"] },
+    { groups: [], deny: ["clock/now", "notes/list_notes"] },
+  ],
   // Browsers on a developer's machine come from whatever port their tool has.
   allowedOrigins: ["http://localhost:*", "http://127.0.0.1:*"],
   // Ten times the defaults: one developer's tools share one address.

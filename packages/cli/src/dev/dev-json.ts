@@ -1,6 +1,8 @@
 import { readFileSync, rmSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
+import { CommandFailure } from "../process/failure.ts";
 
 /** What a script needs to use the running environment. The names are part of the command's stable surface. */
 export interface DevDescription {
@@ -24,6 +26,41 @@ export interface DevDescription {
 }
 
 const fileOf = (folder: string): string => join(folder, "dev.json");
+
+/**
+ * What runs now, as its folder tells.
+ * @returns `undefined` where nothing runs
+ * @throws CommandFailure for a file that is no such description
+ */
+export function readDescription(folder: string): DevDescription | undefined {
+  let text: string;
+  try {
+    text = readFileSync(fileOf(folder), "utf8");
+  } catch {
+    return undefined;
+  }
+  const parsed = description.safeParse(parseJson(text));
+  if (!parsed.success)
+    throw new CommandFailure(`${fileOf(folder)} is not what \`sallyport dev\` wrote; start it again`);
+  return parsed.data;
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const description = z.object({
+  gateway: z.string(),
+  issuer: z.string(),
+  cognito: z.object({ url: z.string(), user_pool_id: z.string(), client_id: z.string(), client_secret: z.string() }),
+  users: z.array(z.object({ username: z.string(), password: z.string(), groups: z.array(z.string()) })),
+  machine: z.object({ client_id: z.string(), client_secret: z.string() }),
+  servers: z.array(z.object({ name: z.string(), url: z.string() })),
+});
 
 /** Removes a description that an earlier run left behind: what it describes no longer runs. */
 export const removeStaleDescription = (folder: string): Promise<void> => rm(fileOf(folder), { force: true });

@@ -1,5 +1,5 @@
 import type { GatewayConfigInput } from "@sallyport/gateway";
-import { type CoreConfigInput, coreSection, type Environment, type Problem } from "sallyport";
+import { type CoreConfigInput, coreSection, type Environment, type Loaded } from "sallyport";
 import { type GatewaySettings, loadGatewayConfig } from "../config/load-gateway-config.ts";
 
 /** Settings that follow from the command's own options, whatever a file says. */
@@ -19,9 +19,10 @@ const ownVariables = /^(?:COGNITO_|FASTMCP_|SALLYPORT_(?:BASE_URL|ISSUER|LISTEN|
 
 /**
  * The demo's settings, with those of a file and of the environment over them, setting by setting: a file's `servers`
- * take the place of the demo servers, its `groups` of the demo's. A file that has `scopes` of its own has nothing to do
- * with the demo's, so the demo's groups and machine, which give those, are left out as well. What the command's own
- * options decide comes from the demo in any case.
+ * take the place of the demo servers, and the demo's rules, which name those, go with them; its `groups` take the
+ * place of the demo's. A file that has `scopes` of its own has nothing to do with the demo's, so the demo's groups and
+ * machine, which give those, are left out as well. The demo's expectations stand only where nothing else decides. What
+ * the command's own options decide comes from the demo in any case.
  *
  * @throws CommandFailure with a line for every problem
  */
@@ -29,7 +30,7 @@ export async function loadDevConfig(options: {
   readonly demo: CoreConfigInput & GatewayConfigInput;
   readonly file: string | undefined;
   readonly env: Environment;
-}): Promise<{ readonly config: GatewaySettings; readonly warnings: readonly Problem[] }> {
+}): Promise<Pick<Loaded<GatewaySettings>, "config" | "warnings" | "sourceOf">> {
   const { demo, file } = options;
   const unused: string[] = [];
   const loaded = await loadGatewayConfig({
@@ -37,8 +38,10 @@ export async function loadDevConfig(options: {
     env: Object.fromEntries(Object.entries(options.env).filter(([name]) => !ownVariables.test(name))),
     defaults: (isSet) => {
       unused.push(...own.filter((key) => isSet([key])).map((key) => written[key]));
-      if (!isSet(["scopes"])) return demo;
-      const { scopes: _, groups: __, machines: ___, ...rest } = demo;
+      const decides = ["scopes", "groups", "machines", "servers", "deny"].some((key) => isSet([key]));
+      const whole = decides ? { ...demo, policyTests: [] } : demo;
+      if (!isSet(["scopes"])) return isSet(["servers"]) ? withoutRules(whole) : whole;
+      const { scopes: _, groups: __, machines: ___, ...rest } = whole;
       return { ...rest, servers: rest.servers?.map((server) => ({ ...server, requiredScopes: [] })) };
     },
     overrides: {
@@ -56,5 +59,13 @@ export async function loadDevConfig(options: {
   const config = { ...loaded.config, cognito };
   if (file === undefined || unused.length === 0) return { ...loaded, config };
   const message = `dev has its own ${unused.join(", ")}; what stands in the file is not used`;
-  return { config, warnings: [...loaded.warnings, { setting: file, source: file, message }] };
+  return { ...loaded, config, warnings: [...loaded.warnings, { setting: file, source: file, message }] };
 }
+
+/** The demo's settings without what its scopes give at the demo servers. */
+const withoutRules = (demo: CoreConfigInput & GatewayConfigInput): object => ({
+  ...demo,
+  scopes: Object.fromEntries(
+    Object.entries(demo.scopes ?? {}).map(([name, { description, includes }]) => [name, { description, includes }]),
+  ),
+});

@@ -80,6 +80,8 @@ export async function startServer(
     async () => {
       const gateway = createGateway({
         servers: serversWithScopes(config),
+        scopes: config.scopes,
+        deny: config.deny,
         baseUrl: config.baseUrl,
         verifier: auth.verifier,
         allowedOrigins: config.allowedOrigins,

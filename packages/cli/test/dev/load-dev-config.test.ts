@@ -12,7 +12,23 @@ const demo = demoSettings({
   clients: { clientId: "app", clientSecret: "secret", machineId: "machine", machineSecret: "other" },
   secret: "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
   store: "memory:",
-  servers: [{ name: "clock", url: "http://127.0.0.1:1/mcp" }],
+  servers: ["clock", "notes", "everything"].map((name, index) => ({ name, url: `http://127.0.0.1:${index + 1}/mcp` })),
+});
+
+const rulesOf = (config: { readonly scopes: Readonly<Record<string, { readonly allow?: unknown }>> }) =>
+  Object.values(config.scopes).filter(({ allow }) => allow !== undefined).length;
+
+test("a file's servers go without the demo's rules, which name the demo servers", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sallyport-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "sallyport.toml");
+  await writeFile(file, `[[servers]]\nname = "own"\nurl = "http://127.0.0.1:9/mcp"\nrequired_scopes = ["mcp/write"]\n`);
+  const { config, warnings } = await loadDevConfig({ demo, file, env: {} });
+  const { config: plain } = await loadDevConfig({ demo, file: undefined, env: {} });
+  expect(warnings).toEqual([]);
+  expect([rulesOf(plain), rulesOf(config)]).toEqual([3, 0]);
+  expect([plain.policyTests.length, config.policyTests.length]).toEqual([4, 0]);
+  expect(config.scopes).toMatchObject({ "mcp/write": { includes: ["mcp/read"] } });
 });
 
 test("of a file's [cognito] only names of scopes and claims count: the rest is about another pool", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { combine, coreSection } from "./index.ts";
+import { combine, coreSection, entryFields } from "./index.ts";
 
 describe("combine", () => {
   it("makes one strict schema of several", () => {
@@ -13,6 +13,31 @@ describe("combine", () => {
   it("refuses a key that two sections own", () => {
     const other = z.strictObject({ store: z.string() });
     expect(() => combine([coreSection, other])).toThrow("two sections own the setting store");
+  });
+
+  it("adds fields to the entries of another section's table", () => {
+    const owner = z.strictObject({
+      doors: z
+        .record(z.string(), z.strictObject({ width: z.number().default(1) }))
+        .default({})
+        .describe("Doors."),
+    });
+    const schema = combine([owner, z.strictObject({ doors: entryFields({ colour: z.string().optional() }) })]);
+    const value: { doors: Record<string, { width: number; colour?: string | undefined }> } = schema.parse({
+      doors: { front: { colour: "red" } },
+    });
+    expect(value).toEqual({ doors: { front: { width: 1, colour: "red" } } });
+    expect(schema.parse({})).toEqual({ doors: {} });
+    expect(schema.shape.doors.description).toBe("Doors.");
+    expect(schema.safeParse({ doors: { front: { color: "red" } } }).success).toBe(false);
+  });
+
+  it("refuses further fields where they cannot be, or are there", () => {
+    const width = z.strictObject({ doors: entryFields({ width: z.number() }) });
+    expect(() => combine([z.strictObject({ doors: z.number() }), width])).toThrow("doors has no entries");
+    expect(() =>
+      combine([z.strictObject({ doors: z.record(z.string(), z.strictObject({ width: z.string() })) }), width]),
+    ).toThrow("two sections own the setting doors.<name>.width");
   });
 
   it("refuses settings that would share a variable", () => {

@@ -2,11 +2,12 @@
 export { coreRules, reservedSegments } from "./check.ts";
 export { scopeFault } from "./check-scopes.ts";
 export type { CombinedShape } from "./combine.ts";
-export { combine } from "./combine.ts";
+export { combine, entryFields } from "./combine.ts";
 export type { Environment } from "./from-environment.ts";
 export { configJsonSchema } from "./json-schema.ts";
 export type { Loaded, LoadOptions } from "./load.ts";
 export { loadConfig } from "./load.ts";
+export { nearest } from "./names.ts";
 export { parseCoreConfig } from "./parse.ts";
 export type { Problem } from "./problem.ts";
 export { ConfigError, formatProblem } from "./problem.ts";

@@ -100,7 +100,8 @@ export function kindOf(schema: z.ZodType): string | undefined {
   return typeof kind === "string" ? kind : undefined;
 }
 
-function metaOf(schema: z.ZodType, key: string): unknown {
+/** What the schema is marked with, at any wrapper or alternative; the outermost counts. */
+export function metaOf(schema: z.ZodType, key: string): unknown {
   for (const layer of [...layers(schema), ...alternatives(schema).flatMap(layers)]) {
     const value = layer.meta()?.[key];
     if (value !== undefined) return value;

@@ -1,5 +1,7 @@
-import { byteSize, duration, scopeReference } from "sallyport";
+import { byteSize, duration, entryFields, scopeReference } from "sallyport";
 import { z } from "zod";
+import { policyTest } from "../policy/expectation.ts";
+import { allowRule, denyRule } from "../policy/rule.ts";
 import { listenAddress } from "./listen-address.ts";
 import { reservedNames } from "./reserved-names.ts";
 import { upstreamUrl } from "./upstream-url.ts";
@@ -42,6 +44,19 @@ export const gatewaySection = z.strictObject({
       }
     })
     .describe("The MCP servers behind the gateway."),
+  scopes: entryFields({
+    allow: z
+      .array(allowRule)
+      .optional()
+      .describe(
+        "What it gives at servers. With a rule at any scope nothing else passes; without, required_scopes decides alone.",
+      ),
+  }),
+  deny: z.array(denyRule).default([]).describe("What nobody may do, or some may not. It wins over what scopes give."),
+  policyTests: z
+    .array(policyTest)
+    .default([])
+    .describe("What the policy is meant to say. `sallyport policy test` compares."),
   listen: listenAddress().prefault("127.0.0.1:8000").describe("Where the gateway listens."),
   maxRequestBody: byteSize().prefault("4MiB").describe("The largest request to an MCP server that is read."),
   maxOpenRequests: z

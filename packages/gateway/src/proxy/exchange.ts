@@ -1,20 +1,19 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
-import {
-  type AuditSink,
-  BearerRefusal,
-  type BearerVerifier,
-  type Clock,
-  type Logger,
-  type Principal,
-  type Reason,
-} from "sallyport";
-import { decide, type GatewayRequest, type Policy } from "../policy/decide.ts";
+import type { Readable } from "node:stream";
+import { type AuditSink, BearerRefusal, type BearerVerifier, type Clock, type Logger, type Principal } from "sallyport";
+import type { Policy } from "../policy/compile.ts";
+import { decide, permits } from "../policy/decide.ts";
+import type { GatewayRequest } from "../policy/request.ts";
 import { answerFault, answerRefusal } from "./answer.ts";
 import { auditVisit } from "./audit-visit.ts";
-import { closing } from "./faults.ts";
+import { closing, upstreamFault } from "./faults.ts";
+import type { ListFilter } from "./filter-list.ts";
+import { filterAnswer, mayAnswerWithList, type ShownAnswer } from "./list-answer.ts";
 import { mayRepeat } from "./may-repeat.ts";
+import { hasMirroredHeaders } from "./mirrored-headers.ts";
 import type { OpenExchange, OpenExchanges } from "./open-exchanges.ts";
+import { endWith, passOn } from "./pass-on.ts";
 import { readResponseHead } from "./response-headers.ts";
 import type { Agents } from "./route.ts";
 import { maxSessionId, type SessionEnvelopes } from "./session-envelope.ts";
@@ -164,7 +163,8 @@ export class Exchange implements OpenExchange {
   }
 
   #receive(response: IncomingMessage): void {
-    const { res, cors, route, session } = this.#visit;
+    const { route, session } = this.#visit;
+    const { policy } = this.#deps;
     response.on("error", () => this.#fail(502, "broke off"));
     if (this.#ended) return void response.destroy();
     this.#response = response;
@@ -179,31 +179,42 @@ export class Exchange implements OpenExchange {
       const envelope = same ? session.envelope : this.#deps.envelopes.seal(head.sessionId, route.name, this.#principal);
       headers.push("Mcp-Session-Id", envelope);
     }
+    const isEventStream = head.contentType?.toLowerCase().startsWith("text/event-stream") ?? false;
+    if (policy.tellsApart && mayAnswerWithList(this.#request, this.#visit.req)) {
+      const begin = (shown: ShownAnswer): void => this.#begin(status, shown.headers, isEventStream, shown.content);
+      filterAnswer(response, head, this.#listFilter(), begin, (problem) => this.#fail(502, problem));
+    } else this.#begin(status, headers, isEventStream, response, head.contentLength);
+  }
+
+  #listFilter(): ListFilter {
+    const { route, head } = this.#visit;
+    const ask = { server: route.name, httpMethod: "POST" } as const;
+    return {
+      permits: (method, name) => permits(this.#deps.policy, this.#principal, { ...ask, method, name }),
+      hasCacheScope: hasMirroredHeaders(head.protocolVersion),
+    };
+  }
+
+  /** @param contentLength bytes, if the upstream's own are passed on and it said how many */
+  #begin(
+    status: number,
+    headers: string[],
+    isEventStream: boolean,
+    content: Buffer | Readable,
+    contentLength?: number,
+  ): void {
+    if (this.#ended) return;
+    const { res, cors } = this.#visit;
     this.begun = true;
-    this.#isEventStream = head.contentType?.toLowerCase().startsWith("text/event-stream") ?? false;
+    this.#isEventStream = isEventStream;
     headers.push("X-Content-Type-Options", "nosniff");
     if (this.#isEventStream) headers.push("X-Accel-Buffering", "no");
     if (cors.length > 0) headers.push(...cors);
     res.writeHead(status, headers);
     if (this.#isEventStream) res.flushHeaders();
     auditVisit(this.#deps.audit, this.#deps.clock, "request.allowed", this.#visit, status);
-    this.#pass(response, head.contentLength);
-  }
-
-  #pass(response: IncomingMessage, contentLength: number | undefined): void {
-    const { res } = this.#visit;
-    let left = contentLength ?? Number.POSITIVE_INFINITY;
-    let waiting = false;
-    response.on("data", (chunk: Buffer) => {
-      left -= chunk.length;
-      if (left === 0) endWith(res, chunk);
-      else if (!res.write(chunk)) {
-        response.pause();
-        if (!waiting) res.on("drain", () => response.resume());
-        waiting = true;
-      }
-    });
-    response.on("end", () => res.end());
+    if (Buffer.isBuffer(content)) endWith(res, content);
+    else passOn(content, res, contentLength);
   }
 
   async #refusalNow(): Promise<BearerRefusal | undefined> {
@@ -211,7 +222,7 @@ export class Exchange implements OpenExchange {
     const { route } = this.#visit;
     try {
       const principal = await verifier.recheck(this.#principal);
-      const decision = decide(principal, this.#request, policy);
+      const decision = decide(policy, principal, this.#request);
       if (!decision.allow) return decision.refusal;
       this.#principal = principal;
       return undefined;
@@ -229,27 +240,13 @@ export class Exchange implements OpenExchange {
     this.#ended = true;
     const { audit, clock, logger } = this.#deps;
     const visit = this.#visit;
-    const reason: Reason = "upstream_server_unreachable";
+    const fault = upstreamFault(status);
     logger.warn("an MCP server failed", { server: visit.route.name, problem, status });
-    auditVisit(audit, clock, this.begun ? "stream.closed" : "request.allowed", visit, status, reason);
+    auditVisit(audit, clock, this.begun ? "stream.closed" : "request.allowed", visit, status, fault.reason);
     if (this.begun) visit.res.destroy();
-    else answerFault(visit, { status, reason, code: -32603, text: upstreamText[status] });
+    else answerFault(visit, fault);
     this.#upstream?.destroy();
   }
 }
-
-/** Short bodies leave in one piece with the head: Node joins the two where both are text, and latin1 keeps every byte. */
-function endWith(message: ClientRequest | ServerResponse, body: Buffer | undefined): void {
-  if (body === undefined) message.end();
-  else if (body.length > joinedBody) message.end(body);
-  else message.end(body.toString("latin1"), "latin1");
-}
-
-const joinedBody = 16 * 1024;
-
-const upstreamText = {
-  502: "The MCP server behind this gateway could not be reached or gave no usable response.",
-  504: "The MCP server behind this gateway did not respond in time.",
-} as const;
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

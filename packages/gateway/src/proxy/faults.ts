@@ -84,3 +84,14 @@ export const headerMismatch = (text: string): Fault => ({
   reason: "malformed_request",
   text,
 });
+
+/** An upstream is to blame; what it said is not for the client. */
+export const upstreamFault = (status: 502 | 504): Fault => ({
+  status,
+  code: -32603,
+  reason: "upstream_server_unreachable",
+  text:
+    status === 504
+      ? "The MCP server behind this gateway did not respond in time."
+      : "The MCP server behind this gateway could not be reached or gave no usable response.",
+});

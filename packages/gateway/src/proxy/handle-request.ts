@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AuditSink, BearerRefusal, type BearerVerifier, type Clock, type Logger, type Principal } from "sallyport";
-import { decide, type Policy } from "../policy/decide.ts";
+import type { Policy } from "../policy/compile.ts";
+import { decide } from "../policy/decide.ts";
 import { answerEmpty, answerFault, answerRefusal, type Fault } from "./answer.ts";
 import { auditVisit } from "./audit-visit.ts";
 import { allowedMethods, type Cors } from "./cors.ts";
@@ -94,7 +95,7 @@ export function createRequestHandler(deps: HandlerDeps) {
   ): void => {
     const { route, message } = visit;
     const request = { server: route.name, httpMethod, method: message?.method, name: message?.name };
-    const decision = decide(principal, request, deps.policy);
+    const decision = decide(deps.policy, principal, request);
     if (!decision.allow) return refuseBearer(visit, decision.refusal);
     if (deps.open.countOf(principal.subject) >= deps.maxOpenRequests) return refuse(visit, faults.tooManyOpen);
     if (!openSession(visit, principal)) return refuse(visit, faults.sessionUnknown);

@@ -1,4 +1,4 @@
-import type { GatewayRequest } from "../policy/decide.ts";
+import type { GatewayRequest } from "../policy/request.ts";
 
 /** JSON-RPC methods that change nothing that matters if they are done twice. */
 const harmless = new Set([

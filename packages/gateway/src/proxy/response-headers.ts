@@ -1,8 +1,9 @@
 /** What becomes of a response header of an upstream. */
-type Fate = "forward" | "drop" | "contentType" | "contentLength" | "sessionId" | "connection";
+type Fate = "forward" | "drop" | "contentType" | "contentEncoding" | "contentLength" | "sessionId" | "connection";
 
 const read: Readonly<Record<string, Fate>> = {
   "content-type": "contentType",
+  "content-encoding": "contentEncoding",
   "content-length": "contentLength",
   "mcp-session-id": "sessionId",
   connection: "connection",
@@ -67,6 +68,8 @@ export interface ResponseHead {
   /** What goes to the client as it came: name, value, name, value … */
   readonly forward: string[];
   contentType: string | undefined;
+  /** As the upstream names it; several, separated by commas. */
+  contentEncoding: string | undefined;
   /** Bytes; undefined where the upstream does not say. */
   contentLength: number | undefined;
   /** The upstream's own session id, never for the client. */
@@ -89,6 +92,7 @@ export function readResponseHead(rawHeaders: readonly string[]): ResponseHead {
   const head: ResponseHead = {
     forward: [],
     contentType: undefined,
+    contentEncoding: undefined,
     contentLength: undefined,
     sessionId: undefined,
   };
@@ -102,6 +106,10 @@ export function readResponseHead(rawHeaders: readonly string[]): ResponseHead {
         break;
       case "contentType":
         head.contentType = value;
+        head.forward.push(name, value);
+        break;
+      case "contentEncoding":
+        head.contentEncoding = head.contentEncoding === undefined ? value : `${head.contentEncoding},${value}`;
         head.forward.push(name, value);
         break;
       case "contentLength":

@@ -77,6 +77,8 @@ export async function startGateway(
   const logger: Logger = { debug: log, info: log, warn: log, error: log };
   const made = createGateway({
     servers: config.servers,
+    scopes: config.scopes,
+    deny: config.deny,
     baseUrl,
     verifier: tokens,
     allowedOrigins: [],
