@@ -48,7 +48,7 @@ export async function benchVerify(): Promise<void> {
       resources: [{ path: "/clock/mcp" }],
       scopes: { "mcp/read": {} },
       machines: { machine: { scopes: ["mcp/read"] } },
-      limits: { token: 1_000_000 },
+      limits: { token: 1_000_000, client: 1_000_000, principal: 1_000_000 },
     }),
   );
   const token = async (): Promise<string> => {
