@@ -1,5 +1,5 @@
 // The stores of the growth benchmark, and how many grants at once get into them.
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, createReadStream, fsyncSync, openSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
@@ -11,7 +11,20 @@ import type { Row } from "./growth-grants.ts";
 export interface Filling {
   write(rows: readonly Row[]): Promise<void>;
   /** The filled store, as a server opens it. */
-  open(): Promise<{ readonly store: Store; readonly bytes: number }>;
+  open(): Promise<Filled>;
+}
+
+export interface Filled {
+  readonly store: Store;
+  /** Of the file or of the server's memory; undefined where that cannot be told. */
+  readonly bytes: number | undefined;
+  /** Brings what lies on the disk into the memory of the operating system. */
+  warm(): Promise<void>;
+}
+
+/** Reads a file once. The store is to be measured, not how much of its file the machine happens to hold in memory. */
+export async function readOnce(path: string): Promise<void> {
+  for await (const _ of createReadStream(path, { highWaterMark: 4_194_304 }));
 }
 
 /** Ends such a connection, and waits until all of it is on the disk: what is measured next is not to share it. */
@@ -47,7 +60,7 @@ export async function fillSqlite(path: string, clock: Clock): Promise<Filling> {
     },
     async open() {
       closeSynced(database, path);
-      return { store: await open(), bytes: (await stat(path)).size };
+      return { store: await open(), bytes: (await stat(path)).size, warm: () => readOnce(path) };
     },
   };
 }
@@ -62,7 +75,7 @@ export async function fillRedis(url: string, clock: Clock): Promise<Filling> {
         rows.map(({ key, value, expiresAt, index }) => store.put(key, value, { ttl: expiresAt - clock.now(), index })),
       );
     },
-    open: async () => ({ store, bytes: (await memoryOfRedis(url)) - before }),
+    open: async () => ({ store, bytes: (await memoryOfRedis(url)) - before, warm: async () => {} }),
   };
 }
 

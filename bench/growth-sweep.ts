@@ -6,7 +6,7 @@ import { type GrantDeps, parseHandleToken, rotateRefreshToken } from "../package
 import { type Clock, silentLogger, systemClock, systemRandom } from "../packages/core/src/runtime/index.ts";
 import { type Store, sqliteStore } from "../packages/core/src/store/index.ts";
 import { refreshTokenOf, writeGrant } from "./growth-grants.ts";
-import { closeSynced, openUnsynced } from "./growth-stores.ts";
+import { closeSynced, openUnsynced, readOnce } from "./growth-stores.ts";
 import { median } from "./median.ts";
 
 const windows = 6;
@@ -81,6 +81,7 @@ export async function benchSweep(path: string, depsOver: (store: Store) => Grant
   };
 
   const found = { without: [] as number[], beside: [] as number[] };
+  await readOnce(path);
   await requests(deps, tokens);
   for (let window = 0; window < windows; window += 1) {
     gate.letGo = false;
