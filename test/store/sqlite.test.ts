@@ -88,7 +88,7 @@ test("expired rows of every table are removed in the background, a few at a time
   const path = join(await temporaryFolder(), "store.db");
   const clock = manualClock();
   const store = await opened({ ...deps, clock, path });
-  for (let n = 0; n < 50; n += 1) await store.put(`short ${n}`, "1", { ttl: 1000, index: { user: "u" } });
+  for (let n = 0; n < 10; n += 1) await store.put(`short ${n}`, "1", { ttl: 1000, index: { user: "u" } });
   await store.count("short", 1, { ttl: 1000 });
   await store.put("long", "1", { ttl: 3_600_000, index: { user: "u" } });
   await store.count("long", 1, { ttl: 3_600_000 });
@@ -96,13 +96,13 @@ test("expired rows of every table are removed in the background, a few at a time
   const rows = (): unknown[] =>
     ["entries", "counters"].map((table) => file.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
 
-  expect(rows()).toEqual([51, 2]);
+  expect(rows()).toEqual([11, 2]);
   await clock.advance(75_000);
-  // One batch of 20, so that requests and other writers get their turn; the rest soon after.
-  expect(rows()).toEqual([31, 1]);
-  await clock.advance(50);
-  expect(rows()).toEqual([11, 1]);
-  await clock.advance(50);
+  // One batch of 4, so that requests and other writers get their turn; the rest soon after.
+  expect(rows()).toEqual([7, 1]);
+  await clock.advance(5);
+  expect(rows()).toEqual([3, 1]);
+  await clock.advance(5);
   expect(rows()).toEqual([1, 1]);
   expect(await store.get("long")).toBeDefined();
 });
@@ -117,15 +117,15 @@ test("the sweep rests the longer the more time a batch took", async () => {
     return clock.monotonic() + 10 * looks;
   };
   const store = await opened({ ...deps, clock: { ...clock, monotonic }, path });
-  for (let n = 0; n < 50; n += 1) await store.put(`short ${n}`, "1", { ttl: 1000 });
+  for (let n = 0; n < 10; n += 1) await store.put(`short ${n}`, "1", { ttl: 1000 });
   const file = raw(path);
   const left = (): unknown => file.prepare("SELECT count(*) AS n FROM entries").get()?.n;
   await clock.advance(75_000);
-  expect(left()).toBe(30);
-  await clock.advance(499);
-  expect(left()).toBe(30);
+  expect(left()).toBe(6);
+  await clock.advance(79);
+  expect(left()).toBe(6);
   await clock.advance(1);
-  expect(left()).toBe(10);
+  expect(left()).toBe(2);
 });
 
 test("a hint lives as long as the record after a swap, through the sweep", async () => {
