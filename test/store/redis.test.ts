@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { createLogger, silentLogger, systemClock, systemRandom } from "../../packages/core/src/runtime/index.ts";
 import { openStore, type Store } from "../../packages/core/src/store/index.ts";
@@ -195,6 +196,75 @@ describeWithRedis("a write that must not be lost", () => {
   });
 });
 
+describeWithRedis("Redis over TLS", () => {
+  const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+  const files = { cert: fixture("server.crt.pem"), key: fixture("server.key.pem"), ca: fixture("authority.crt.pem") };
+  /** A server that speaks TLS on one port, and on another what tests ask it by. */
+  const overTls = async (...args: string[]): Promise<{ readonly redis: RedisServer; readonly port: number }> => {
+    const port = await freePort();
+    const tls = ["--tls-cert-file", files.cert, "--tls-key-file", files.key, "--tls-ca-cert-file", files.ca];
+    return {
+      redis: await server([
+        "--tls-port",
+        `${port}`,
+        ...tls,
+        "--tls-auth-clients",
+        "no",
+        "--bind",
+        "127.0.0.1",
+        "127.0.0.2",
+        ...args,
+      ]),
+      port,
+    };
+  };
+  const writeOnce = (url: string, trusted?: string): string =>
+    execFileSync(
+      process.execPath,
+      ["--conditions=sallyport-source", fileURLToPath(new URL("./write-once.ts", import.meta.url)), url],
+      {
+        encoding: "utf8",
+        env: { ...process.env, ...(trusted === undefined ? {} : { NODE_EXTRA_CA_CERTS: trusted }) },
+        stdio: ["ignore", "pipe", "ignore"],
+        timeout: 15_000,
+      },
+    );
+
+  test("a server of a known authority is used, one of an unknown authority refused", async () => {
+    const { redis, port } = await overTls();
+    expect(writeOnce(`rediss://localhost:${port}`, files.ca)).toBe("written");
+    expect(command(redis, "exists", "sallyport:e:a")).toBe("1");
+    expect(writeOnce(`rediss://localhost:${port}`)).toContain("SELF_SIGNED_CERT_IN_CHAIN");
+  });
+
+  test("a server whose certificate is for another name is refused", async () => {
+    const { redis, port } = await overTls();
+    expect(writeOnce(`rediss://127.0.0.2:${port}`, files.ca)).toContain("ERR_TLS_CERT_ALTNAME_INVALID");
+    expect(command(redis, "exists", "sallyport:e:a")).toBe("0");
+  });
+
+  test("TLS asked of a server that speaks none is refused, and the reverse", async () => {
+    const { redis, port } = await overTls();
+    expect(writeOnce(`rediss://localhost:${redis.port}`, files.ca)).toMatch(/^Redis did not serve a request/);
+    expect(writeOnce(`redis://localhost:${port}`, files.ca)).toMatch(/^Redis did not serve a request/);
+  });
+
+  test("a cluster over TLS: every hop is", async () => {
+    const { redis, port } = await overTls(
+      "--cluster-enabled",
+      "yes",
+      "--tls-cluster",
+      "yes",
+      "--cluster-announce-ip",
+      "127.0.0.1",
+    );
+    command(redis, "cluster", "addslotsrange", "0", "16383");
+    await expect.poll(() => command(redis, "cluster", "info"), { timeout: 10_000 }).toContain("cluster_state:ok");
+    expect(writeOnce(`rediss+cluster://localhost:${port}`, files.ca)).toBe("written");
+    expect(command(redis, "exists", "sallyport:e:a")).toBe("1");
+  });
+});
+
 describeWithRedis("the shapes of a Redis", () => {
   test("a cluster: every operation works whichever server holds its key", async () => {
     const nodes = await Promise.all([0, 1].map(() => server(["--cluster-enabled", "yes"])));
@@ -218,6 +288,13 @@ describeWithRedis("the shapes of a Redis", () => {
     expect((await store.list("user", "u")).keys.toSorted()).toEqual(keys.toSorted());
     for (const key of keys) expect(await store.take(key)).toMatchObject({ value: "2" });
     expect(await store.problems?.()).toEqual([]);
+  });
+
+  test("a cluster that announces no address is not waited for without end", { timeout: 20_000 }, async () => {
+    const redis = await server(["--cluster-enabled", "yes"]);
+    command(redis, "cluster", "addslotsrange", "0", "16383");
+    await expect.poll(() => command(redis, "cluster", "info"), { timeout: 10_000 }).toContain("cluster_state:ok");
+    await expect(openStore(`redis+cluster://localhost:${redis.port}`, deps)).rejects.toThrow(/timeout/);
   });
 
   test("Sentinel: the master is found by name", async () => {

@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from "ioredis";
-import type { Logger } from "../runtime/index.ts";
+import { type Logger, withDeadline } from "../runtime/index.ts";
 import type { RedisPlace } from "./redis-url.ts";
 import { StoreUnavailable } from "./store.ts";
 
@@ -14,6 +14,11 @@ const connectTimeout = 3_000;
  */
 const socketTimeout = 2_500;
 const longestPause = 2_000;
+/**
+ * How long the first connection may take with all its hops, ms. ioredis alone would wait for ever for a cluster whose
+ * servers announce addresses that nobody can reach.
+ */
+const openingTimeout = 5_000;
 
 /**
  * Connects, and keeps connecting anew with growing pauses. While there is no connection every command is refused at once
@@ -65,7 +70,7 @@ export async function connectRedis(place: RedisPlace, logger: Logger, isClosing:
     state = state === "up" ? "down" : state;
   });
   try {
-    await client.connect();
+    await withDeadline(openingTimeout, () => client.connect());
   } catch (error) {
     client.disconnect();
     throw unavailable(lastError ?? error);
@@ -92,7 +97,12 @@ function nameOf(error: unknown): string {
   if ("code" in error && typeof error.code === "string") return error.code;
   const word = /^([A-Z]{2,32})\b/.exec(error.message)?.[1];
   if (word !== undefined) return word;
-  if (error.message === "Command timed out" || error.message.startsWith("Socket timeout")) return "timeout";
+  if (
+    error.name === "TimeoutError" ||
+    error.message === "Command timed out" ||
+    error.message.startsWith("Socket timeout")
+  )
+    return "timeout";
   return error.message.startsWith("Connection is closed") || error.message.startsWith("Stream isn't writeable")
     ? "no connection"
     : error.name;
