@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /** Suites that do in `npm test` only a part of what they can. */
-const suites = ["test/races", "test/crashes"];
+const suites = ["test/races", "test/crashes", "test/outages"];
 
 /** Runs those suites in full: every round of every race, and a death at every operation. Fails if one of them fails. */
 export async function soak(): Promise<void> {

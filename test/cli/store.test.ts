@@ -126,9 +126,11 @@ describe("sallyport store backup and restore, while the gateway runs", () => {
     const { kid } = part(late.tokens.access_token, 0);
     const keys = await sallyport(["keys", "status", "--json"]);
 
-    const restore = await runCommand(["store", "restore", file], { env: settings, cwd: folder });
+    const auditFile = join(folder, "audit.jsonl");
+    const restore = await runCommand(["store", "restore", file, "--audit", auditFile], { env: settings, cwd: folder });
     expect(restore).toMatchObject({ code: 0, lines: [] });
     expect(restore.stdout).toMatch(/^restored \d+ records; \d+ stay as they are now/);
+    expect(await readFile(auditFile, "utf8")).toContain('"action":"store.restored"');
     expect(restore.stdout).toContain("whoever refreshed since then signs in again");
     expect(await sallyport(["store", "check"])).toMatchObject({ code: 0 });
 
@@ -262,7 +264,9 @@ describe("sallyport keys reseal, while the gateway runs", () => {
       lines: [],
       stdout: `sealed anew: ${second.records}; under the active key before: 0\n`,
     });
-    const again = await sallyport(["keys", "reseal", "--json"], change);
+    const auditFile = join(folder, "reseal.jsonl");
+    const again = await sallyport(["keys", "reseal", "--json", "--audit", auditFile], change);
+    expect(await readFile(auditFile, "utf8")).toMatch(`"action":"records.resealed","key":"${first.id}"`);
     expect(JSON.parse(again.stdout)).toEqual({ resealed: 0, current: second.records, unreadable: 0 });
     expect(await status(session)).toBe(200);
 
