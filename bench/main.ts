@@ -10,7 +10,7 @@ import { benchVerify } from "./verify.ts";
 
 const measured = { verify: benchVerify, gateway: benchGateway, policy: benchPolicy };
 const all = { ...measured, fuzz: fuzzRedirects, growth: benchGrowth, soak };
-const [name] = process.argv.slice(2);
+const [name, ...options] = process.argv.slice(2);
 const chosen =
   name === undefined
     ? Object.values(measured)
@@ -19,4 +19,4 @@ if (chosen.length === 0) {
   console.error(`no such benchmark: ${name}; there are ${Object.keys(all).join(", ")}`);
   process.exitCode = 1;
 }
-for (const run of chosen) await run();
+for (const run of chosen) await run(options);

@@ -17,6 +17,13 @@ const programs = [
     debian: ["redis-server"],
     what: "tests over Redis",
   },
+  {
+    name: "nginx",
+    variable: "SALLYPORT_TEST_NGINX",
+    places: ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/bin/nginx"],
+    debian: ["nginx-light"],
+    what: "tests behind nginx",
+  },
 ];
 
 /**

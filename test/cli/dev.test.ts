@@ -130,7 +130,11 @@ test("--audit FILE writes events there", async () => {
   await ready(command);
   await fetch(`${url}/notes/mcp`, { method: "POST" });
   await command.stop();
-  expect(JSON.parse((await readFile(file, "utf8")).trim())).toMatchObject({ action: "request.refused" });
+  const actions = (await readFile(file, "utf8"))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).action);
+  expect(actions).toEqual(["audit.opened", "request.refused", "audit.closed"]);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(await readdir(state)).not.toContain("audit.jsonl");
 });

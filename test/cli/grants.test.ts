@@ -58,7 +58,7 @@ describe("sallyport grants end, while the gateway runs", () => {
 
     const user = await end(["--user", alice.sub, "--audit", "-"]);
     expect(user).toMatchObject({ code: 0, lines: [] });
-    const [event = "", said] = user.stdout.split("\n");
+    const [, event = "", , said] = user.stdout.split("\n");
     expect(JSON.parse(event)).toMatchObject({ action: "grants.ended", user: alice.sub });
     expect(said).toBe(`ended: every grant of the user ${alice.sub} ${until}`);
     expect([await status(alice.token), await status(bob.token)]).toEqual([401, 200]);

@@ -30,9 +30,11 @@ test.each([
   { args: ["grants", "end", "--help"], shows: ["--all", "--user", "--client", "--config", "--audit"] },
   { args: ["keys", "status", "--help"], shows: ["--config", "--json"] },
   { args: ["keys", "rotate", "--help"], shows: ["--config", "--now", "--keep", "--audit", "keys.publish_before"] },
-  { args: ["policy", "--help"], shows: ["explain", "matrix", "test"] },
-  { args: ["policy", "explain", "--help"], shows: ["--tool", "--user", "--group", "--machine", "--token", "--config"] },
-  { args: ["policy", "matrix", "--help"], shows: ["--json", "--csv", "--config"] },
+  { args: ["policy", "--help"], shows: ["explain", "matrix", "test", "import"] },
+  { args: ["policy", "explain", "--help"], shows: ["--tool", "--user", "--group", "--claim", "--machine", "--token"] },
+  { args: ["policy", "matrix", "--help"], shows: ["--live", "--json", "--csv", "--config"] },
+  { args: ["audit", "verify", "--help"], shows: ["--config", "--state", "--expect", "--json", "SALLYPORT_SECRET"] },
+  { args: ["policy", "import", "--help"], shows: ["<file>", "--server"] },
   { args: ["help", "dev"], shows: ["--ephemeral"] },
 ])("sallyport $args answers with status 0 in under a second", ({ args, shows }) => {
   // Other tests run beside this one: the best of a few runs tells what the command itself takes.

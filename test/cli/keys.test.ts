@@ -152,7 +152,10 @@ describe("sallyport keys", () => {
     expect(stdout).toContain(`${young.kid} signs from now on; ${old.kid} is retired`);
     expect([await call(old), await call(young)]).toEqual([200, 200]);
     expect(await published()).toEqual([young.kid, old.kid]);
-    expect(JSON.parse(await readFile(audit, "utf8"))).toMatchObject({ action: "keys.rotated", key: young.kid });
+    expect(JSON.parse((await readFile(audit, "utf8")).split("\n")[1] ?? "")).toMatchObject({
+      action: "keys.rotated",
+      key: young.kid,
+    });
   });
 
   test("rotate --now: what was signed before is refused, by a running server within the check interval", async () => {
@@ -189,4 +192,24 @@ describe("sallyport keys", () => {
     env.clock.advance(checkInterval);
     expect(await published()).toEqual(before);
   });
+});
+
+test("keys of identity assertions come with the first server that wants some, and are shown and rotated with the others", async () => {
+  const before = await published();
+  await env.reconfigure((settings) => ({
+    ...settings,
+    servers: settings.servers?.map((server) => ({ ...server, identityAssertion: {} })) ?? [],
+  }));
+  const identities = async () => (await published()).filter((kid) => kid.startsWith("identity-"));
+  await expect.poll(identities).toHaveLength(1);
+  const [kid = ""] = await identities();
+  expect(await published()).toEqual([...before, kid]);
+  expect((await keys(["status"])).stdout).toMatch(new RegExp(`^${kid}\\s+active\\s`, "m"));
+  const rotated = await keys(["rotate", "--now"]);
+  expect(rotated.code).toBe(0);
+  const [, next = ""] =
+    /^Identity assertions: (identity-\S+) signs from \S+ \S+ UTC, after (\S+)\.$/m.exec(rotated.stdout) ?? [];
+  expect(next).not.toBe(kid);
+  env.clock.advance(checkInterval);
+  await expect.poll(identities).toEqual([next]);
 });

@@ -39,6 +39,12 @@ test("npm start says that it is ready in one line and describes itself in dev.js
     ],
     machine: { client_id: expect.any(String), client_secret: expect.stringMatching(/^[\w-]{43}$/) },
     servers: ["clock", "notes", "everything"].map((name) => ({ name, url: `${url}/${name}/mcp` })),
+    upstreams: ["clock", "notes", "everything"].map((name) => ({
+      name,
+      url: expect.stringMatching(
+        new RegExp(`^http://127\\.0\\.0\\.1:\\d+/${name}/mcp$|^http://127\\.0\\.0\\.1:\\d+/mcp$`),
+      ),
+    })),
   });
 
   const answer = await fetch(`${url}/clock/mcp`, { method: "POST" });
@@ -60,7 +66,7 @@ test("npm start says that it is ready in one line and describes itself in dev.js
   const left = (await readdir(state)).sort();
   expect(left).toEqual(["audit.jsonl", "secrets.json", "store.db"]);
   for (const file of left) expect(await modeOf(join(state, file)), file).toBe(0o600);
-  const [event = ""] = (await readFile(join(state, "audit.jsonl"), "utf8")).split("\n");
+  const [, event = ""] = (await readFile(join(state, "audit.jsonl"), "utf8")).split("\n");
   expect(JSON.parse(event)).toMatchObject({ action: "request.refused", server: "clock", status: 401 });
 });
 

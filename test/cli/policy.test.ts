@@ -45,6 +45,27 @@ test("sallyport policy: explain, matrix and test, each by its exit status and wh
   expect(tested.lines[0]).toContain(`sallyport: policy_tests[0].allow[0] (${file}:25): a user in writers may not call`);
 });
 
+test("sallyport policy import writes settings to stdout that config check takes, and its report to stderr", async () => {
+  const cwd = await temporaryFolder();
+  await writeFile(
+    join(cwd, "scopes.yml"),
+    "group_mappings:\n  leads: [billing/use, gone]\nbilling/use:\n  - server: billing\n    methods: [ping]\n    tools: [look]\n",
+  );
+  const { code, stdout, lines } = await runCommand(
+    ["policy", "import", "scopes.yml", "--server", "billing=http://127.0.0.1:3001/mcp"],
+    { cwd },
+  );
+  expect(code).toBe(0);
+  expect(lines).toContain("dropped: scopes.yml:2: leads: there is no scope gone, so it gave nothing");
+  const [head = ""] = settings.split("[groups]");
+  await writeFile(join(cwd, "sallyport.toml"), `${head}${stdout}`);
+  const env = { SALLYPORT_SECRET: "0123456789abcdefghijklmnopqrstuvwxyz" };
+  expect(await runCommand(["config", "check", "--config", "sallyport.toml"], { cwd, env })).toMatchObject({
+    code: 0,
+    lines: [],
+  });
+});
+
 test("sallyport policy explain --token reads standard input", async () => {
   const cwd = await temporaryFolder();
   const file = join(cwd, "sallyport.toml");

@@ -92,9 +92,10 @@ describeWithRedis("sallyport serve over redis, stopped by SIGTERM", () => {
 
     expect(await check()).toMatchObject({ records: { grant: 2 }, faults: [] });
     const written = (await readFile(events, "utf8")).trim().split("\n");
-    expect(written.slice(-2).map((line) => JSON.parse(line))).toMatchObject([
+    expect(written.slice(-3).map((line) => JSON.parse(line))).toMatchObject([
       { action: "stream.closed", reason: "gateway_closing" },
       { action: "signin.completed" },
+      { action: "audit.closed" },
     ]);
   });
 });

@@ -106,12 +106,14 @@ describe("sallyport serve", () => {
     const [first, ...events] = command.output("stdout").trim().split("\n");
     expect(first).toBe(`ready ${url}`);
     expect(events.map((line) => JSON.parse(line).action)).toEqual([
+      "audit.opened",
       "client.registered",
       "authorize.shown",
       "consent.approved",
       "signin.completed",
       "token.issued",
       "request.allowed",
+      "audit.closed",
     ]);
     const everything = command.output("stdout") + command.output("stderr");
     for (const hidden of [token, clients.clientSecret]) expect(everything).not.toContain(hidden);
@@ -131,7 +133,11 @@ describe("sallyport serve", () => {
     expect(await command.stop()).toEqual({ code: 0, signal: null });
     expect(command.output("stdout")).toBe(`ready ${url}\n`);
     expect(JSON.parse(command.output("stderr").split("\n")[0] ?? "")).toMatchObject({ message: "listening", port });
-    expect(JSON.parse((await readFile(events, "utf8")).trim())).toMatchObject({ action: "request.refused" });
+    const actions = (await readFile(events, "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).action);
+    expect(actions).toEqual(["audit.opened", "request.refused", "audit.closed"]);
   });
 
   test("scopes required of all resources are required of servers that name none", async () => {
@@ -155,7 +161,7 @@ describe("sallyport serve", () => {
     ["a folder as store", { SALLYPORT_STORE: "sqlite:/" }, /^sallyport: .*SQLite/],
     [
       "another machine's address",
-      { SALLYPORT_LISTEN: "192.0.2.1:8000" },
+      { SALLYPORT_LISTEN: "192.0.2.1:8000", SALLYPORT_TRUSTED_PROXIES: "192.0.2.9" },
       /^sallyport: port 8000 on 192\.0\.2\.1 cannot/,
     ],
   ])("does not start with %s", async (_, env, message) => {

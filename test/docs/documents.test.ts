@@ -9,6 +9,8 @@ import { anchorsOf, codeBlocks, codeUnder, markdownFiles, relativeLinks, root } 
 const secrets = {
   SALLYPORT_SECRET: "qZ3v9LtX0cVb7NmKjHgFdSaPoIuYtReWq1w2e3r4t5y",
   COGNITO_CLIENT_SECRET: "the-secret-of-the-app-client",
+  NOTES_API_KEY: "the-secret-of-the-notes",
+  OTEL_API_KEY: "the-secret-of-the-collector",
 };
 
 test("every link between the documents leads somewhere", () => {
@@ -63,7 +65,7 @@ test("the README's code is as short as it says", () => {
 test("every setting in an example is a setting", async () => {
   // Examples may be parts of a file: what they leave out is given here.
   const base = {
-    baseUrl: "http://localhost:8000",
+    baseUrl: "https://mcp.example.com",
     cognito: { userPoolId: "eu-central-1_AbCdEfGhI", clientId: "4example", clientSecret: null, domain: "my-app" },
   };
   const servers = [{ name: "notes", url: "http://127.0.0.1:3001/mcp" }];

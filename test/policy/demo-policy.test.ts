@@ -25,6 +25,8 @@ const tokenOf = (who: Who, server: Server): string => tokens.get(`${who} ${serve
 
 beforeAll(async () => {
   env = await startEnvironment({
+    // So that a token outlives what its owner's groups were when it was issued.
+    change: (settings) => ({ ...settings, tokens: { ...settings.tokens, accessTtl: "1h" } }),
     pool: (pool) => ({
       ...pool,
       groups: [...(pool.groups ?? []), { name: "mcp-visitors" }],
@@ -89,6 +91,17 @@ describe("calls", () => {
     }
   });
 
+  test.each(table)("%s/%s in a session", async (server, tool, args, allowed) => {
+    for (const who of people) {
+      const response = await inSession(tokenOf(who, server), server, "tools/call", { name: tool, arguments: args });
+      // Who may not even connect to a server has no session there.
+      expect([who, response.status]).toEqual([who, allowed.includes(who) ? 200 : 403]);
+      if (allowed.includes(who)) expect(response.headers.get("content-type")).toContain("text/event-stream");
+      else expect(response.headers.has("www-authenticate")).toBe(false);
+      await response.text();
+    }
+  });
+
   test("alice with a narrow token is told the one scope more that the tool needs", async () => {
     const narrow = await userToken("alice", "notes", "mcp/read");
     const challenge = async (tool: string) =>
@@ -99,28 +112,31 @@ describe("calls", () => {
   });
 });
 
-/** The names in a list: as 2026-07-28 has it, and in a session of 2025-11-25, whose answers are event streams. */
+/** A request in a session of 2025-11-25, whose answers are event streams. */
+async function inSession(token: string, server: Server, method: string, params: Record<string, unknown> = {}) {
+  const post = (message: object, session: Record<string, string> = {}) =>
+    fetch(`${env.url}/${server}/mcp`, {
+      method: "POST",
+      body: JSON.stringify({ jsonrpc: "2.0", ...message }),
+      headers: {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        ...session,
+      },
+    });
+  const clientInfo = { name: "test", version: "1" };
+  const hello = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  const opened = await post({ id: 1, method: "initialize", params: hello });
+  await opened.text();
+  const id = opened.headers.get("mcp-session-id") ?? "";
+  return post({ id: 5, method, params }, { "mcp-protocol-version": "2025-11-25", "mcp-session-id": id });
+}
+
+/** The names in a list: as 2026-07-28 has it, and in a session. */
 const eras: Readonly<Record<string, (who: Who, server: Server, method: string) => Promise<ListAnswer>>> = {
   "2026-07-28": async (who, server, method) => listAnswer(await send(tokenOf(who, server), server, method)),
-  "2025-11-25": async (who, server, method) => {
-    const post = (message: object, session: Record<string, string> = {}) =>
-      fetch(`${env.url}/${server}/mcp`, {
-        method: "POST",
-        body: JSON.stringify({ jsonrpc: "2.0", ...message }),
-        headers: {
-          authorization: `Bearer ${tokenOf(who, server)}`,
-          "content-type": "application/json",
-          accept: "application/json, text/event-stream",
-          ...session,
-        },
-      });
-    const clientInfo = { name: "test", version: "1" };
-    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
-    const opened = await post({ id: 1, method: "initialize", params });
-    await opened.text();
-    const id = opened.headers.get("mcp-session-id") ?? "";
-    return listAnswer(await post({ id: 5, method }, { "mcp-protocol-version": "2025-11-25", "mcp-session-id": id }));
-  },
+  "2025-11-25": async (who, server, method) => listAnswer(await inSession(tokenOf(who, server), server, method)),
 };
 
 interface ListAnswer {
@@ -215,4 +231,19 @@ describe("what let others in elsewhere", () => {
   test("a token for another server opens none of this one's tools", async () => {
     expect((await callTool(tokenOf("alice", "clock"), "notes", "list_notes")).status).toBe(401);
   });
+});
+
+test("carol with a token from when she was in a group: nothing, in lists and calls, in either era", async () => {
+  env.cognito.pool.setGroups("carol@example.com", ["mcp-readers"]);
+  const token = await userToken("carol", "notes");
+  expect((await callTool(token, "notes", "list_notes")).status).toBe(200);
+  env.cognito.pool.setGroups("carol@example.com", []);
+  env.clock.advance(16 * 60_000);
+  const asked = [
+    await callTool(token, "notes", "list_notes"),
+    await send(token, "notes", "tools/list"),
+    await inSession(token, "notes", "tools/list"),
+    await inSession(token, "notes", "tools/call", { name: "list_notes", arguments: {} }),
+  ];
+  for (const answer of asked) expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([403, null]);
 });

@@ -1,8 +1,12 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Random, type Store, systemRandom } from "sallyport";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { secretHash } from "../../packages/core/src/clients/secret-hash.ts";
 import { freePort, startEnvironment, type TestEnvironment } from "../support/environment.ts";
+import { type OtlpCollector, startCollector } from "../support/otlp-collector.ts";
 import { driveEverything, planted, resourceServer, robot } from "./drive-everything.ts";
 import { type Exchange, recordingFetch } from "./recorded-exchanges.ts";
 import { collectSecrets, findLeaks, type Output, outputsOf, type Secrets } from "./secrets.ts";
@@ -52,6 +56,7 @@ async function startListener(): Promise<{ url: string; close(): Promise<void> }>
       body += chunk.toString();
     });
     req.on("end", () => {
+      secrets.set(String(req.headers["x-sallyport-identity"]), "credential of the gateway's own");
       forwarded.push({ place: "request to the MCP server", text: `${req.url}\n${req.rawHeaders.join("\n")}\n${body}` });
       res.setHeader("content-type", "application/json");
       res.end(JSON.stringify({ jsonrpc: "2.0", id: 1, result: {} }));
@@ -70,6 +75,13 @@ async function startListener(): Promise<{ url: string; close(): Promise<void> }>
 }
 
 let env: TestEnvironment;
+let collector: OtlpCollector;
+let folder: string;
+/** What operators see besides log and audit: metrics, the access log, traces. */
+const telemetry: Output[] = [];
+/** What the servers behind the gateway want to see. */
+const secretHeader = { name: "X-Api-Key", value: "key-of-the-servers-0123456789abcdefgh" };
+const collectorKey = "key-of-the-collector-0123456789abcdefgh";
 let listener: Awaited<ReturnType<typeof startListener>>;
 const secrets: Secrets = new Map();
 
@@ -87,6 +99,9 @@ beforeAll(async () => {
     });
   }
   listener = await startListener();
+  collector = await startCollector();
+  folder = await mkdtemp(join(tmpdir(), "secrets-in-logs-"));
+  const accessLog = join(folder, "access.jsonl");
   const nobody = `http://127.0.0.1:${await freePort()}/mcp`;
   env = await startEnvironment({
     runtime: { random, fetch: recordingFetch(realFetch, upstreamExchanges) },
@@ -95,9 +110,14 @@ beforeAll(async () => {
       ...settings,
       servers: [
         ...(settings.servers ?? []),
-        { name: "listener", url: listener.url, requiredScopes: ["mcp/read"] },
-        { name: "gone", url: nobody, requiredScopes: ["mcp/read"] },
+        { name: "listener", url: listener.url, requiredScopes: ["mcp/read"], secretHeader, identityAssertion: {} },
+        { name: "gone", url: nobody, requiredScopes: ["mcp/read"], secretHeader, identityAssertion: {} },
       ],
+      telemetry: {
+        metrics: "public",
+        accessLog,
+        otlp: { endpoint: collector.url, sampleRatio: 1, headers: { "x-api-key": collectorKey } },
+      },
       machines: { ...settings.machines, robot: { scopes: ["mcp/read"], jwks: { keys: [robot.jwk] } } },
       resourceServers: {
         [resourceServer.id]: { secretHashes: [secretHash(resourceServer.secret)], resources: ["/clock/mcp"] },
@@ -107,7 +127,11 @@ beforeAll(async () => {
   await driveEverything(env, (failure) => {
     storeFails = failure;
   });
+  telemetry.push({ place: "metrics", text: await (await realFetch(`${env.url}/metrics`)).text() });
+  await env.close();
   vi.restoreAllMocks();
+  telemetry.push({ place: "access log", text: await readFile(accessLog, "utf8") });
+  telemetry.push(...collector.bodies.map((text) => ({ place: "collector", text })));
 
   const all = [...exchanges, ...upstreamExchanges];
   collectSecrets(all, env.url, secrets);
@@ -117,11 +141,14 @@ beforeAll(async () => {
   secrets.set(env.machine.clientSecret, "client secret");
   secrets.set(resourceServer.secret, "client secret");
   secrets.set(planted, "planted");
+  secrets.set(secretHeader.value, "credential of the gateway's own");
+  secrets.set(collectorKey, "credentials in a header");
 });
 afterAll(async () => {
   vi.unstubAllGlobals();
-  await env?.close();
   await listener?.close();
+  await collector?.close();
+  if (folder !== undefined) await rm(folder, { recursive: true });
 });
 
 const ofServer = () => exchanges.filter(({ url }) => url.origin === env.url);
@@ -130,6 +157,7 @@ const logged = (): readonly Output[] => [
   ...env.cognitoLog.map((text) => ({ place: "emulator's log", text })),
   ...env.audit.map((event) => ({ place: `audit ${event.action}`, text: JSON.stringify(event) })),
   ...printed,
+  ...telemetry,
 ];
 
 describe("no token, code, secret, cookie or verifier leaves its place", () => {
@@ -157,6 +185,7 @@ describe("no token, code, secret, cookie or verifier leaves its place", () => {
         "Cognito token",
         "Cognito form field",
         "credentials in a header",
+        "credential of the gateway's own",
         "planted",
       ]),
     );
@@ -193,7 +222,10 @@ describe("no token, code, secret, cookie or verifier leaves its place", () => {
     for (const status of [200, 201, 302, 400, 401, 403, 404, 405, 500, 502, 503]) expect(statuses).toContain(status);
   });
 
-  test("not into logs, audit events or output", () => {
+  test("not into logs, audit events, metrics, traces, the access log or output", () => {
+    expect(telemetry.find(({ place }) => place === "access log")?.text.split("\n").length).toBeGreaterThan(100);
+    expect(collector.spans().length).toBeGreaterThan(50);
+    expect(collector.headers.some((headers) => headers["x-api-key"] === collectorKey)).toBe(true);
     expect(findLeaks(secrets, logged())).toEqual([]);
   });
 
@@ -202,7 +234,9 @@ describe("no token, code, secret, cookie or verifier leaves its place", () => {
   });
 
   test("not to the MCP servers", () => {
-    const caller = new Map([...secrets].filter(([, kind]) => kind !== "planted"));
+    const theirs = new Set(["planted", "credential of the gateway's own"]);
+    const caller = new Map([...secrets].filter(([, kind]) => !theirs.has(kind)));
+    expect(forwarded.every(({ text }) => text.includes(secretHeader.value))).toBe(true);
     expect(findLeaks(caller, forwarded)).toEqual([]);
   });
 

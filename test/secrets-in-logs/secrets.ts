@@ -23,6 +23,7 @@ export type SecretKind =
   | "Cognito token"
   | "Cognito form field"
   | "credentials in a header"
+  | "credential of the gateway's own"
   | "planted";
 
 /** Secrets by their value. The first kind under which a value was seen stays. */

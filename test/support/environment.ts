@@ -41,6 +41,11 @@ export interface TestEnvironment {
   readonly machine: { readonly clientId: string; readonly clientSecret: string };
   /** The settings it runs with, to start a second replica or restart from. */
   readonly settings: DemoSettings;
+  /**
+   * Changes the settings of what runs, as a reload would.
+   * Rejects with ConfigError where they are refused.
+   */
+  reconfigure(change: (settings: DemoSettings) => DemoSettings): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -92,12 +97,10 @@ export async function startEnvironment(
   const audit = memoryAudit(100_000);
   const log: string[] = [];
   const logger = createLogger({ level: "debug", write: (line) => log.push(line) });
-  const { config } = await loadConfig({
-    schema: combine([coreSection, gatewaySection]),
-    rules: gatewayRules,
-    env: {},
-    overrides: settings,
-  });
+  const schema = combine([coreSection, gatewaySection]);
+  const load = async (overrides: DemoSettings) =>
+    (await loadConfig({ schema, rules: gatewayRules, env: {}, overrides })).config;
+  const config = await load(settings);
   // Handed in, so that it says nothing of the time: a test moves the clock, and not the store's.
   const opened = await openStore(config.store, { clock, random: systemRandom, logger });
   const store = options.wrapStore?.(opened) ?? opened;
@@ -112,6 +115,7 @@ export async function startEnvironment(
     users: demoUsers,
     machine: { clientId: clients.machineId, clientSecret: clients.machineSecret },
     settings,
+    reconfigure: async (change) => server.reconfigure(await load(change(settings))),
     async close() {
       await server.close();
       await demo.close();

@@ -1,11 +1,13 @@
-import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import type { VerifyOptions } from "./audit/verify-audit.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
 import type { EndGrantsOptions } from "./grants/end-grants.ts";
 import type { RotateOptions } from "./keys/rotate-keys.ts";
 import type { ExplainOptions } from "./policy/explain.ts";
+import type { ImportOptions } from "./policy/import/import-scopes.ts";
 import type { MatrixOptions } from "./policy/matrix.ts";
 import type { PolicySource } from "./policy/read-policy.ts";
+import { version } from "./process/version.ts";
 import type { ServeOptions } from "./serve/run-serve.ts";
 
 // What a command does is imported when it is run: help must not wait for it.
@@ -52,6 +54,7 @@ export function createProgram(setStatus: (status: number) => void): Command {
     .description("Run the gateway in front of your MCP servers, with your user pool.")
     .option("--config <file>", `${file}; without it the environment alone`)
     .option("--audit <file>", "where audit events go; - is stdout", "-")
+    .option("--workers <n>", "processes behind one address; auto: one for each core (default: the setting, 1)", workers)
     .addHelpText("after", serveHelp)
     .action(async (options: ServeOptions) => setStatus(await (await import("./serve/run-serve.ts")).runServe(options)));
 
@@ -91,23 +94,25 @@ export function createProgram(setStatus: (status: number) => void): Command {
     .option("--method <method>", "such as resources/read")
     .option("--user <name>", "a user; of the local Cognito, or with --group")
     .option("--group <name...>", "the user's Cognito groups")
+    .option("--claim <name=text...>", "claims of the user's sign-in, such as custom:team=finance; level:=5 is a number")
     .option("--machine <id>", "a machine, by client id")
-    .option("--token", "whoever holds the access token that standard input gives")
+    .option("--token [file]", "whoever holds the access token in the file; - or nothing is standard input")
     .option("--scope <name...>", "what the token holds, where that is less than could be had")
     .option("--config <file>", policyFile)
     .option("--state <folder>", policyState)
-    .option("--json", "as JSON: { allow, because, scopes, challenge, … }")
+    .option("--json", "as JSON: { allow, because, rule, scope, scopes, given_by, challenge, … }")
     .addHelpText("after", explainHelp)
     .action(async (options: ExplainOptions) =>
       setStatus(await (await import("./policy/explain.ts")).explainPolicy(options, process.stdin)),
     );
   policy
     .command("matrix")
-    .description("Show which group and which machine may call which tool. Status 0 whatever it says.")
+    .description("Show which group, claim and machine may use what. Status 0, but 1 if a server could not be asked.")
+    .option("--live", "ask the servers what they have: tools, prompts, resources")
     .option("--config <file>", policyFile)
     .option("--state <folder>", policyState)
-    .option("--json", "as a JSON list of { kind, name, tool, allow, because }")
-    .option("--csv", "as CSV with the same columns")
+    .option("--json", "as a JSON list of { kind, name, tool, allow, because }; with --live as { cells, remarks }")
+    .option("--csv", "as CSV with the same columns; remarks of --live go to stderr")
     .addHelpText("after", matrixHelp)
     .action(async (options: MatrixOptions) =>
       setStatus(await (await import("./policy/matrix.ts")).showMatrix(options)),
@@ -119,6 +124,30 @@ export function createProgram(setStatus: (status: number) => void): Command {
     .option("--state <folder>", policyState)
     .action(async (options: PolicySource) =>
       setStatus(await (await import("./policy/run-tests.ts")).testPolicy(options)),
+    );
+
+  const audit = program.command("audit").description("Look at audit files.");
+  audit
+    .command("verify <file...>")
+    .description(
+      "Check that audit lines are all there, as they were written; exit status 1 if not. - is standard input.",
+    )
+    .option("--config <file>", `${file}, for the root secrets; without it SALLYPORT_SECRET alone`)
+    .option("--state <folder>", "the dev whose root secret is meant, by its state folder")
+    .option("--expect <head...>", "chain:seq:hash, as a log or an earlier check said; it must be there")
+    .option("--json", "as JSON: { whole, chains, findings }")
+    .addHelpText("after", verifyHelp)
+    .action(async (files: readonly string[], options: VerifyOptions) =>
+      setStatus(await (await import("./audit/verify-audit.ts")).verifyAudit(files, options, process.stdin)),
+    );
+
+  policy
+    .command("import <file>")
+    .description("Write the scopes of mcp-gateway-registry as settings, and tell what is left out or means less.")
+    .option("--server <name=url...>", "the MCP endpoint of a server in the file; each becomes one of [[servers]]")
+    .addHelpText("after", importHelp)
+    .action(async (source: string, options: ImportOptions) =>
+      setStatus(await (await import("./policy/import/import-scopes.ts")).importPolicy(source, options, process.stdin)),
     );
 
   const keys = program.command("keys").description("Look at signing keys and root secrets, and change them.");
@@ -147,9 +176,10 @@ export function createProgram(setStatus: (status: number) => void): Command {
     .command("reseal")
     .description("Seal every record under the active key, so that an old root secret can go; servers may run.")
     .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .option("--audit <file>", "where the audit event goes; - is stdout (default: nowhere)")
     .option("--json", "as JSON: { resealed, current, unreadable }")
     .addHelpText("after", resealHelp)
-    .action(async (options: { readonly config?: string; readonly json?: boolean }) =>
+    .action(async (options: { readonly config?: string; readonly audit?: string; readonly json?: boolean }) =>
       setStatus(await (await import("./keys/reseal-keys.ts")).resealKeys(options)),
     );
 
@@ -180,8 +210,9 @@ export function createProgram(setStatus: (status: number) => void): Command {
     .command("restore <file>")
     .description("Put the SQLite store back to a backup. Servers may run.")
     .option("--config <file>", `${file}, those of the gateway; without it the environment alone`)
+    .option("--audit <file>", "where the audit event goes; - is stdout (default: nowhere)")
     .addHelpText("after", restoreHelp)
-    .action(async (backup: string, options: { readonly config?: string }) =>
+    .action(async (backup: string, options: { readonly config?: string; readonly audit?: string }) =>
       setStatus(await (await import("./store/restore-store.ts")).restoreStore(backup, options)),
     );
 
@@ -202,13 +233,22 @@ export function createProgram(setStatus: (status: number) => void): Command {
 }
 
 const explainHelp = `
-Give one of --user (or --group), --machine and --token. Which groups a user is in is known here for the users of the local
-Cognito only, while \`sallyport dev\` runs. A token is read and not verified; its scopes are taken for given, as the
-groups behind it are not in it. What it answers is what the gateway decides for this request now.`;
+Give one of --user (or --group, --claim), --machine and --token. Which groups a user is in is known here for the users of
+the local Cognito only, while \`sallyport dev\` runs. A token is read and not verified. Its scopes are taken for given,
+as the groups and claims behind it are not in it; with --group and --claim beside it, it holds what both give. What it
+answers is what the gateway decides for this request now. An email given with --claim counts as verified.`;
 
 const matrixHelp = `
-Tools are those that the rules and policy_tests name; SERVER/* stands for any other. A column is a user who is in that group alone, or a
-machine, with a token that holds all they may have.`;
+A column is a user who is in that group alone, or whose sign-in has that claim alone, or a machine, with a token that
+holds all they may have. Without --live tools are those that the rules and policy_tests name; SERVER/* stands for any
+other. With --live each server is asked at its url, with its secret_header, for what it lists. Below the table then stand
+the tools that no rule names, the rules that name tools which no server lists, and the servers that could not be asked.`;
+
+const importHelp = `
+The file is scopes.yml as of June 2025 (UI-Scopes, group_mappings, a list of servers for each scope), or has a document
+for each scope as they are kept now: YAML, a JSON list, or one JSON object a line; - is standard input. Settings go to
+stdout, to be added to sallyport.toml. On stderr stands, with its line, everything that is dropped or changed, and what
+to know. The settings never let pass what the file did not. They are tried before they are written.`;
 
 const rotateHelp = `
 Keys change by themselves (keys.rotate_every); this is for a change before its time. Servers that run take it over.
@@ -229,6 +269,13 @@ Everything is as it was at the backup, but for what must not begin again: kill s
 signing keys stay as they are now. Sign-ins and registrations of after the backup are gone, and whoever refreshed since
 then has to sign in again. Back up the present state first. Redis and DynamoDB have their own means.`;
 
+const verifyHelp = `
+Any number of chains may be mixed in the files, and go on from one file to the next; the order of files does not matter.
+Each line is checked under every root secret that the settings have. Without --config, and with no SALLYPORT_SECRET set,
+it is the secret in .sallyport, if there is one.
+Lines cut off at the end of a chain, and chains that are gone as a whole, are noticed by --expect alone. A chain may begin
+behind a head that --expect names, where older files are gone.`;
+
 const devHelp = `
 Prints "ready <url>" to stdout when everything answers; all else goes to stderr. <state>/dev.json then tells scripts
 what runs: addresses, users, client ids and secrets.
@@ -245,7 +292,9 @@ local Cognito itself forgets everything.`;
 const serveHelp = `
 Settings come from the file and from SALLYPORT_… and COGNITO_… variables, which count more. SALLYPORT_SECRET, the root
 secret, must be set: at least 32 random bytes, such as from "openssl rand -base64 32".
-Prints "ready <base_url>" to stdout when it listens; logs go to stderr. SIGTERM or SIGINT ends it.`;
+Prints "ready <base_url>" to stdout when it listens; logs go to stderr. SIGTERM or SIGINT ends it.
+When the file changes, and on SIGHUP, the settings are read again and taken over without an interruption.
+With several workers each is a process of its own over one store, which must not be memory:; one that dies is replaced.`;
 
 const endGrantsHelp = `
 Give one of --all, --user and --client. The switch is written to the store, which must be the one that the gateway uses,
@@ -262,7 +311,8 @@ function portNumber(text: string): number {
   throw new InvalidArgumentError("It must be a number from 1 to 65535.");
 }
 
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "";
+function workers(text: string): number | "auto" {
+  if (text === "auto") return text;
+  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 128) return Number(text);
+  throw new InvalidArgumentError("It must be a number from 1 to 128, or auto.");
 }

@@ -2,23 +2,45 @@
  * Puts an MCP server behind Amazon Cognito: an authorization server that MCP clients accept, and the checks at the door.
  * @packageDocumentation
  */
-export type { AuditAction, AuditEvent, AuditSink } from "./audit/index.ts";
-export { memoryAudit, noAudit } from "./audit/index.ts";
-export { secretHash } from "./clients/index.ts";
+export * from "./audit/index.ts";
+export { matchesHash, secretHash } from "./clients/index.ts";
 export * from "./config/index.ts";
 export type { RootKeys } from "./crypto/index.ts";
 export { deriveRootKeys, openText, sealText } from "./crypto/index.ts";
 export type { Reason } from "./errors/index.ts";
 export { OAuthError } from "./errors/index.ts";
 export type { EpochScope } from "./grants/index.ts";
+export { clientAddress, limitKey, trustedNetworks } from "./http/index.ts";
 export * from "./identity/index.ts";
-export type { KeyManagement, KeyringStatus, KeyStatus, Rotation, RotationMode } from "./keys/index.ts";
-export { keyManagement, keyringInterval, rotationPolicy } from "./keys/index.ts";
+export type {
+  AssertedIdentity,
+  IdentityAssertions,
+  KeyManagement,
+  KeyringStatus,
+  KeyStatus,
+  Rotation,
+  RotationMode,
+} from "./keys/index.ts";
+export { assertionLife, keyManagement, keyringInterval, rotationPolicy } from "./keys/index.ts";
+export type { Allowance, CountRule, SharedCounts } from "./limits/index.ts";
+export { sharedCounts } from "./limits/index.ts";
 export type { Network, ResolvedAddress } from "./net/index.ts";
 export { openKeys } from "./records/index.ts";
-export type { Clock, Fetch, LogFields, Logger, LogLevel, Random } from "./runtime/index.ts";
+export type {
+  CallObserver,
+  Clock,
+  Fetch,
+  LogFields,
+  Logger,
+  LogLevel,
+  Random,
+  RemoteEndpoint,
+  RemoteOutcome,
+  StoreOperation,
+  StoreOutcome,
+} from "./runtime/index.ts";
 export { createLogger, silentLogger, systemClock, systemRandom } from "./runtime/index.ts";
-export type { ScopeCatalog } from "./scopes/index.ts";
+export type { Entitling, ScopeCatalog } from "./scopes/index.ts";
 export { scopeCatalog } from "./scopes/index.ts";
 export type { FetchHandler } from "./server/fetch-handler.ts";
 export type { Sallyport, SallyportRuntime } from "./server/sallyport.ts";

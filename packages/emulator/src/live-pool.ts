@@ -26,6 +26,8 @@ export interface LivePool {
   enableUser(name: string): void;
   /** Tokens issued from now on carry these groups. @throws Error for a group the pool does not have */
   setGroups(name: string, groups: readonly string[]): void;
+  /** Changes these attributes, takes away those that are `undefined`. As AdminUpdateUserAttributes. */
+  setAttributes(name: string, attributes: Readonly<Record<string, string | undefined>>): void;
   deleteUser(name: string): void;
   /**
    * Global sign-out: refresh and userInfo refuse every token issued so far. Browser sessions survive, as at Cognito. As
@@ -68,6 +70,12 @@ export function createLivePool({ settings, users, clients, signIns, scopes, keys
       const unknown = groups.find((group) => !groupNames.has(group));
       if (unknown !== undefined) throw new Error(`The pool has no group ${unknown}`);
       users.update(find(name).sub, { groups: [...new Set(groups)] });
+    },
+    setAttributes(name, attributes) {
+      const user = find(name);
+      const changed = Object.entries({ ...user.attributes, ...attributes });
+      const kept = changed.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
+      users.update(user.sub, { attributes: Object.fromEntries(kept) });
     },
     deleteUser(name) {
       const { sub } = find(name);

@@ -1,39 +1,38 @@
-import { Agent as HttpAgent, type IncomingMessage, type ServerResponse } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-import type { AuditSink, BearerVerifier, Clock, Logger, Random } from "sallyport";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AuditSink, BearerVerifier, Clock, Logger, Random, SharedCounts } from "sallyport";
 import { type ResourceEntry, resourcesFor } from "./config/resources.ts";
-import type { ServerConfig } from "./config/section.ts";
-import { compile, type PolicyConfig } from "./policy/compile.ts";
+import { gatewayState, type LiveOptions } from "./gateway-state.ts";
+import { createListedTools } from "./policy/listed-tools.ts";
+import { createAfterChange } from "./proxy/after-change.ts";
 import { createHostCheck } from "./proxy/check-host.ts";
-import { createCors } from "./proxy/cors.ts";
 import type { Exchange } from "./proxy/exchange.ts";
 import { closing as closingFault } from "./proxy/faults.ts";
 import { createRequestHandler } from "./proxy/handle-request.ts";
+import { createNoEndpoint } from "./proxy/no-endpoint.ts";
 import { createOpenExchanges } from "./proxy/open-exchanges.ts";
-import { createRoutes, findRoute } from "./proxy/route.ts";
+import { findRoute } from "./proxy/route.ts";
 import { createSessionEnvelopes } from "./proxy/session-envelope.ts";
+import type { CredentialDeps } from "./proxy/upstream-credential.ts";
+import { serverStates } from "./telemetry/server-gauges.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 
 /** What a gateway is made of. */
-export interface GatewayOptions {
-  readonly servers: readonly ServerConfig[];
-  /** What scopes give at servers; without any rule each server goes by its required scopes alone. */
-  readonly scopes: PolicyConfig["scopes"];
-  readonly deny: PolicyConfig["deny"];
+export interface GatewayOptions extends LiveOptions {
   /** Public URL, without a trailing slash. */
   readonly baseUrl: string;
   readonly verifier: BearerVerifier;
-  /** Web origins whose scripts may call, besides our own; on loopback hosts `:*` stands for any port. */
-  readonly allowedOrigins: readonly string[];
+  /** Signs who makes a request, for servers that want to know. */
+  readonly identityAssertions?: CredentialDeps["identityAssertions"];
+  /** What quotas are counted by. */
+  readonly counts: SharedCounts;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly audit: AuditSink;
+  /** Default: nobody asks what happens here. */
+  readonly telemetry?: Telemetry;
   /** 32 bytes each; the first seals session ids, all open them. */
   readonly sessionKeys: readonly Uint8Array[];
-  /** Bytes. */
-  readonly maxRequestBody: number;
-  /** Open requests of one user or machine. */
-  readonly maxOpenRequests: number;
   /** Milliseconds after which open responses are judged again. */
   readonly grantCheckInterval: number;
   /** Answers everything that is not a server's MCP endpoint. */
@@ -46,15 +45,21 @@ export interface Gateway {
   /** The protected resources that the library must know. */
   readonly resources: readonly ResourceEntry[];
   /**
+   * Computes what other options make of the gateway, and changes nothing. Servers whose way there stays the same keep
+   * their connections.
+   * @returns puts it in the place of what holds now, all at once, and cannot fail: call it in the same turn in which
+   *   the verifier changes. Then everything that is open is judged anew. At a server that is gone or has another URL
+   *   streams end in an orderly way and calls under way have a minute.
+   * @throws TypeError for a wrong origin
+   */
+  prepare(options: LiveOptions): () => void;
+  /**
    * Takes no more requests, ends streams that only wait for news, and lets the others finish. At the deadline streams end
    * in an orderly way too, calls without an answer are told to try again, and what is left is broken off.
    * @param deadline milliseconds that the others have; default 3000
    */
   close(deadline?: number): Promise<void>;
 }
-
-/** Shorter than the 5 s after which common servers close a kept connection, so that none is used as it goes. */
-const idleConnection = 4000;
 
 /** How long what is ended at the deadline has to reach its client, in milliseconds. */
 const lastWord = 50;
@@ -63,38 +68,42 @@ const lastWord = 50;
  * @throws TypeError or RangeError for options that cannot work: a wrong origin, a session key of the wrong length
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { servers, clock, baseUrl, verifier } = options;
-  const routes = createRoutes(baseUrl, servers);
-  const agents = {
-    http: new HttpAgent({ keepAlive: true, timeout: idleConnection, maxFreeSockets: 256 }),
-    https: new HttpsAgent({ keepAlive: true, timeout: idleConnection, maxFreeSockets: 256 }),
-  };
+  const { clock, baseUrl, verifier, logger, audit, telemetry } = options;
+  // One variable, so that a change of options holds for everything or for nothing.
+  let state = gatewayState(options, options, undefined);
   const open = createOpenExchanges<Exchange>({
     clock,
     interval: options.grantCheckInterval,
-    timeouts: servers.map((server) => server.timeout),
+    keepAlive: () => state.eventStreamKeepAlive,
+    shortestTimeout: () => state.shortestTimeout,
   });
-  const resourceOf = new Map([...routes.values()].map((route) => [route.name, route.resource]));
-  const policy = compile(
-    {
-      servers: servers.map(({ name, requiredScopes }) => ({
-        name,
-        resource: resourceOf.get(name) ?? "",
-        requiredScopes,
-      })),
-      scopes: options.scopes,
-      deny: options.deny,
-    },
-    verifier,
-  );
+  const isOwnHost = createHostCheck(baseUrl);
+  const answerElsewhere = createNoEndpoint(options);
+  const afterChange = createAfterChange({ clock, open });
+  const listed = createListedTools(logger);
+  telemetry?.configured(state.policy.config);
+  telemetry?.watchServers(() => serverStates(state));
   const handleRequest = createRequestHandler({
-    ...options,
-    agents,
+    clock,
+    logger,
+    audit,
+    verifier,
     open,
-    policy,
+    telemetry,
+    listed: {
+      saw(policy, server, page) {
+        listed.saw(policy, server, page);
+        telemetry?.listed(server, page.names);
+      },
+    },
     envelopes: createSessionEnvelopes(options.sessionKeys, options.random),
-    cors: createCors(baseUrl, options.allowedOrigins),
-    isOwnHost: createHostCheck(baseUrl),
+    isOwnHost,
+    get state() {
+      return state;
+    },
+    get policy() {
+      return state.policy;
+    },
   });
   let closing: Promise<void> | undefined;
 
@@ -106,20 +115,35 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (open.size > 0 && deadline > 0) await clock.sleep(lastWord);
     for (const exchange of open) exchange.abort();
     open.stop();
-    agents.http.destroy();
-    agents.https.destroy();
+    for (const { upstream } of state.upstreams.values()) upstream.destroy();
+    afterChange.destroy();
   };
 
   return {
-    resources: resourcesFor({ servers }),
+    get resources() {
+      return resourcesFor({ baseUrl, servers: state.servers });
+    },
     handle(req, res) {
-      const route = findRoute(routes, req.url ?? "");
-      if (route === undefined) return options.next(req, res);
+      const route = findRoute(state.routes, req, isOwnHost);
+      if (typeof route === "string") {
+        telemetry?.follow(req, res);
+        if (route === "elsewhere" && telemetry?.serveMetrics(req, res) === true) return;
+        return answerElsewhere(route, req, res);
+      }
       if (closing === undefined) return handleRequest(req, res, route);
       const { status, headers = [], code, text } = closingFault;
       const fixed = ["Content-Type", "application/json", "X-Content-Type-Options", "nosniff"];
       res.writeHead(status, [...fixed, ...headers]);
       res.end(JSON.stringify({ jsonrpc: "2.0", id: null, error: { code, message: text } }));
+    },
+    prepare(live) {
+      const next = gatewayState(options, live, state);
+      return () => {
+        const before = state;
+        state = next;
+        telemetry?.configured(state.policy.config);
+        afterChange.run(before, next);
+      };
     },
     close(deadline = 3000) {
       closing ??= finish(deadline);

@@ -58,12 +58,51 @@ describe("what is no single JSON-RPC message never goes upstream", () => {
     ["a response that Go would take for a call", '{"id":1,"result":{},"Method":"tools/call"}', -32600],
     ["params that Go would fold", '{"id":1,"method":"ping","params":{"name":"a"},"param\\u017f":{"name":"b"}}', -32600],
     ["a name twice", '{"id":1,"method":"tools/call","params":{"name":"now","name":"drop"}}', -32600],
+    ["a byte order mark inside", '{"id":1,\ufeff"method":"ping"}', -32700],
+    ["NaN", '{"id":NaN,"method":"ping"}', -32700],
+    ["Infinity", '{"id":1,"method":"ping","params":{"n":-Infinity}}', -32700],
+    ["a comment", '{"id":1,/*x*/"method":"ping"}', -32700],
+    ["a trailing comma", '{"id":1,"method":"ping",}', -32700],
+    ["single quotes", "{'id':1,'method':'ping'}", -32700],
+    ["a zero byte behind it", `${message}\0`, -32700],
+    ["a text that does not end", '{"id":1,"method":"ping', -32700],
+    ["half a character as method", '{"id":1,"method":"pi\\ud800ng"}', -32600],
+    ["half a character as name", '{"id":1,"method":"tools/call","params":{"name":"no\\udc00w"}}', -32600],
+    ["a method in __proto__", '{"id":1,"__proto__":{"method":"ping"}}', -32600],
+    ["a member of _meta twice", '{"id":1,"method":"ping","params":{"_meta":{"a":1,"b":{},"a":2}}}', -32600],
+    ["_meta twice", '{"id":1,"method":"ping","params":{"_meta":{"a":1},"_meta":{"b":1}}}', -32600],
+    ["params twice, one escaped", '{"id":1,"method":"ping","params":{},"p\\u0061rams":{"name":"x"}}', -32600],
     ["a name in other letters", '{"id":1,"method":"tools/call","params":{"name":"now","NAME":"drop"}}', -32600],
   ])("%s", async (_what, body, code) => {
     const gateway = await start();
     const answer = await gateway.send({ method: "POST", headers: json, body });
     expect([answer.status, errorOf(answer.body), gateway.reached()]).toEqual([400, code, 0]);
     expect(gateway.events.at(-1)).toMatchObject({ action: "request.refused", reason: "malformed_request" });
+  });
+
+  const nested = (levels: number, open = "[", close = "]"): string =>
+    `{"id":1,"method":"ping","params":{"x":${open.repeat(levels - 2)}${close.repeat(levels - 2)}}}`;
+
+  test("128 levels pass, one more is refused in plain words, and a million bring nothing down", async () => {
+    const gateway = await start(4_194_304);
+    const outcome = async (body: string) => {
+      const answer = await gateway.send({ method: "POST", headers: json, body });
+      return [answer.status, answer.status === 200 ? undefined : JSON.parse(answer.body).error.message];
+    };
+    expect(await outcome(nested(128))).toEqual([200, undefined]);
+    const refused = [400, "The body is nested too deeply: 128 levels are the most."];
+    expect(await outcome(nested(129))).toEqual(refused);
+    expect(await outcome(nested(129, '{"a":', "}").replace('{"a":}', '{"a":1}'))).toEqual(refused);
+    expect(await outcome(nested(1_000_000))).toEqual(refused);
+    expect(await outcome("[".repeat(4_000_000))).toEqual(refused);
+    expect(gateway.reached()).toBe(1);
+  });
+
+  test("brackets and quotes inside texts are no levels and no members", async () => {
+    const gateway = await start(100_000);
+    const tricky = { name: `${"[{".repeat(500)}"id":1,"id":2`, arguments: { "a\\": '\\"}', __proto__: 1 } };
+    const answer = await gateway.post({ jsonrpc: "2.0", id: 1, method: "tools/call", params: tricky });
+    expect(answer.status).toBe(200);
   });
 
   test("bytes that are no UTF-8", async () => {

@@ -7,8 +7,8 @@ const messages = (input: GatewayConfigInput): string[] =>
 const url = "http://127.0.0.1:3001/mcp";
 
 test("defaults", () => {
-  expect(gatewaySection.parse({ servers: [{ name: "clock", url }] })).toEqual({
-    servers: [{ name: "clock", url, requiredScopes: [], timeout: 60_000 }],
+  expect(gatewaySection.parse({ servers: [{ name: "clock", url }] })).toMatchObject({
+    servers: [{ name: "clock", url, hosts: [], requiredScopes: [], timeout: 60_000 }],
     scopes: {},
     deny: [],
     policyTests: [],
@@ -71,11 +71,93 @@ test("each server is one protected resource", () => {
   const config = gatewaySection.parse({
     servers: [
       { name: "clock", url },
-      { name: "notes", url, title: "Notes", requiredScopes: ["mcp/read"], accessTtl: "2m" },
+      {
+        name: "notes",
+        url,
+        title: "Notes",
+        hosts: ["notes.mcp.example.com"],
+        requiredScopes: ["mcp/read"],
+        accessTtl: "2m",
+      },
     ],
   });
-  expect(resourcesFor(config)).toEqual([
-    { path: "/clock/mcp", name: "clock", requiredScopes: [] },
-    { path: "/notes/mcp", name: "Notes", requiredScopes: ["mcp/read"], accessTtl: 120_000 },
+  expect(resourcesFor({ ...config, baseUrl: "https://mcp.example.com" })).toEqual([
+    { path: "/clock/mcp", urls: [], name: "clock", requiredScopes: [] },
+    {
+      path: "/notes/mcp",
+      urls: ["https://notes.mcp.example.com/mcp"],
+      name: "Notes",
+      requiredScopes: ["mcp/read"],
+      accessTtl: 120_000,
+    },
   ]);
+});
+
+describe("host names", () => {
+  const hostsFault = (...hosts: string[]) => messages({ servers: [{ name: "clock", url, hosts }] })[0];
+
+  test.each(["notes.mcp.example.com", "notes.localhost:8000", "xn--bcher-kva.example", "a", "a-1.b:65535"])(
+    "%s is fine",
+    (host) => {
+      expect(hostsFault(host)).toBeUndefined();
+    },
+  );
+
+  test.each([
+    ["Notes.example.com", /^write notes\.example\.com, which is what clients send$/],
+    ["bücher.example", /^write xn--bcher-kva\.example/],
+    ["notes.example.com:0443", /^write notes\.example\.com:443/],
+    ["https://notes.example.com", /host name alone/],
+    ["notes.example.com/mcp", /host name alone/],
+    ["*.example.com", /host name alone/],
+    ["user@notes.example.com", /host name alone/],
+    ["notes.example.com.", /host name alone/],
+    ["notes_1.example.com", /host name alone/],
+    ["-a.example.com", /host name alone/],
+    ["a..b", /host name alone/],
+    ["notes.example.com:", /write notes|host name alone/],
+    ["", /host name alone/],
+    [" notes.example.com", /host name alone/],
+    [`${"a".repeat(64)}.example`, /host name alone/],
+    ["127.0.0.1", /no address/],
+    ["0x7f.1", /no address/],
+    ["[::1]:8000", /no address/],
+    ["localhost:8000", /taken for the gateway/],
+  ])("%j is refused", (host, message) => {
+    expect(hostsFault(host)).toMatch(message);
+  });
+});
+
+describe("what a server is shown", () => {
+  const faults = (settings: Partial<NonNullable<GatewayConfigInput["servers"]>[number]>) =>
+    messages({ servers: [{ name: "clock", url, ...settings }] });
+
+  test("defaults", () => {
+    const given = { name: "clock", url, secretHeader: { value: "s3cret" }, identityAssertion: {} };
+    expect(gatewaySection.parse({ servers: [given] }).servers[0]).toMatchObject({
+      secretHeader: { name: "Authorization", value: "s3cret" },
+      identityAssertion: { header: "X-Sallyport-Identity" },
+    });
+  });
+
+  test.each(["Host", "content-length", "Mcp-Session-Id", "MCP-Method", "connection", "Transfer-Encoding", "accept"])(
+    "%s is no header for a credential",
+    (name) => {
+      expect(faults({ secretHeader: { name, value: "s3cret" } })[0]).toMatch(/take another/);
+      expect(faults({ identityAssertion: { header: name } })[0]).toMatch(/take another/);
+    },
+  );
+
+  test.each(["X_Api_Key", "X Api", "x:y", "", "ä"])("%j is no header name", (name) => {
+    expect(faults({ secretHeader: { name, value: "s3cret" } })[0]).toMatch(/write a header name/);
+  });
+
+  test.each(["s3cret\r\nHost: evil", "s3cret ", "s\u0000", "sécret", ""])(
+    "a value that is no header's: %j",
+    (value) => {
+      const [first = ""] = faults({ secretHeader: { value } });
+      expect(first).not.toBe("");
+      expect(first).not.toContain("cret");
+    },
+  );
 });

@@ -9,7 +9,7 @@ const policyOf = (rules: Pick<GatewayConfigInput, "scopes" | "deny">, includes: 
   const { scopes, deny } = gatewaySection.parse(rules);
   const whole = Object.entries(scopes).map(([name, scope]) => [name, { ...scope, includes: includes[name] ?? [] }]);
   const servers = [
-    { name: "notes", resource, requiredScopes: ["mcp/read"] },
+    { name: "notes", resource, urls: ["https://notes.example/mcp"], requiredScopes: ["mcp/read"] },
     { name: "open", resource, requiredScopes: [] },
   ];
   return compile({ servers, scopes: Object.fromEntries(whole), deny }, challenges);
@@ -64,6 +64,8 @@ describe("without rules each server goes by its required scopes", () => {
     ["a machine cannot sign in anew", { scopes: ["mcp/other"], kind: "machine" }, {}, "not_permitted"],
     ["a server that is not configured", {}, { server: "gone" }, "not_permitted"],
     ["a token for another resource", { resource: "https://mcp.example/clock/mcp" }, {}, "not_permitted"],
+    ["a token for another URL of the server", { resource: "https://notes.example/mcp" }, {}, "allow"],
+    ["which is no other server's", { resource: "https://notes.example/mcp" }, { server: "open" }, "not_permitted"],
     ["a call that names no tool", {}, { name: undefined }, "not_permitted"],
     ["a method that is tools/call to a lax server", {}, method("Tools/Call"), "not_permitted"],
     ["the same with a space that nobody sees", {}, method("tools/call\u200b"), "not_permitted"],

@@ -38,6 +38,40 @@ test("no header of the lists goes upstream, nor the token, nor any spelling with
   expect([...seen.keys()].sort()).toEqual(["accept-encoding", "connection", "content-length", "content-type", "host"]);
 });
 
+test.each([
+  [
+    "X-Amzn-Oidc-Data",
+    "X-Amzn-Oidc-Identity",
+    "X-Amzn-Oidc-Accesstoken",
+    "Remote-User",
+    "X-Remote-User",
+    "REMOTE_USER",
+  ],
+  ["X-Forwarded-For", "X-Forwarded-User", "X-Forwarded-Client-Cert", "Forwarded", "X-Real-IP", "X-Original-URL"],
+  ["X.User", "x|user", "X~Forwarded~For", "Remote.User", "Proxy.Authorization", "x+sallyport+identity"],
+  ["MCP.Session.Id", "mcp!method", "Content.Length", "Transfer.Encoding", "Mcp_Name", "X.Accel.Redirect"],
+])("whoever spells it differently: %s, %s, %s, %s, %s, %s", async (...names) => {
+  const upstream = await startUpstream(echo);
+  const gateway = await startGateway({ clock: upstream.url });
+  const headers = [
+    "Authorization",
+    "Bearer alice",
+    "Content-Type",
+    "application/json",
+    ...names.flatMap((name) => [name, "evil"]),
+  ];
+  const seen = namesSeen((await gateway.send({ method: "POST", headers, body: JSON.stringify(call("now")) })).body);
+  expect([...seen].filter(([, value]) => value.includes("evil"))).toEqual([]);
+});
+
+test("an argument repeated in a header goes on under the name that the server's list gives it", async () => {
+  const upstream = await startUpstream(echo);
+  const gateway = await startGateway({ clock: upstream.url });
+  const wanted = { "Mcp-Param-tenant_id": "7", "Mcp-Param-user.name": "x" };
+  const seen = namesSeen((await gateway.post(call("now"), wanted)).body);
+  expect([seen.get("mcp-param-tenant_id"), seen.get("mcp-param-user.name")]).toEqual(["7", "x"]);
+});
+
 test("what the upstream needs goes on, and Host is its own", async () => {
   const upstream = await startUpstream(echo);
   const gateway = await startGateway({ clock: upstream.url });

@@ -45,6 +45,17 @@ describe("a conforming request of 2026-07-28 passes", () => {
   });
 });
 
+describe("a revision that the body names must be the header's", () => {
+  test.each<[string, Readonly<Record<string, string>>]>([
+    ["no header", {}],
+    ["an older one", { "MCP-Protocol-Version": "2025-11-25" }],
+    ["a later one", { "MCP-Protocol-Version": "2027-01-01" }],
+  ])("%s", async (_what, version) => {
+    const { status, code, id } = await outcome(request("tools/list"), { ...version, "Mcp-Method": "tools/list" });
+    expect([status, code, id]).toEqual([400, -32020, 9]);
+  });
+});
+
 describe("headers and body that differ are refused with -32020", () => {
   test.each([
     ["another method", request("tools/call", { name: "drop" }), { "Mcp-Method": "tools/list", "Mcp-Name": "drop" }],

@@ -1,14 +1,39 @@
-import { type AuditSink, noAudit } from "sallyport";
-import { openAuditFile } from "./audit-file.ts";
-import { auditToStream } from "./audit-stream.ts";
+import {
+  type AuditSink,
+  batchedAudit,
+  deriveRootKeys,
+  type Logger,
+  noAudit,
+  systemClock,
+  systemRandom,
+} from "sallyport";
+import { version } from "../process/version.ts";
+import { openFileTarget, streamTarget } from "./audit-target.ts";
 
 /**
- * Where the audit events of a command go.
- * @param target a file, or `-` for stdout; nowhere when left out
- * @param warn told when events are lost
+ * Where the audit events of a command go: a chain of lines under the active root secret.
+ * @param to a file; `-` for a stream of this process, which stays open; nowhere when left out
+ * @param options.secret root secrets, the active one first
+ * @param options.stream what `-` means; default stdout
  * @throws CommandFailure if the file cannot be opened
  */
-export async function openAudit(target: string | undefined, warn: (message: string) => void): Promise<AuditSink> {
-  if (target === undefined) return noAudit;
-  return target === "-" ? auditToStream(process.stdout) : openAuditFile({ path: target, warn });
+export async function openAudit(
+  to: string | undefined,
+  options: {
+    readonly secret: readonly string[];
+    readonly logger: Logger;
+    readonly stream?: NodeJS.WriteStream & { readonly fd: number };
+  },
+): Promise<AuditSink> {
+  if (to === undefined) return noAudit;
+  const { secret, logger, stream = process.stdout } = options;
+  const opened = to === "-" ? { target: streamTarget(stream), cut: false } : await openFileTarget(to);
+  return batchedAudit({
+    ...opened,
+    key: deriveRootKeys(secret).active,
+    version: version(),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
 }

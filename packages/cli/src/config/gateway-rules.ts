@@ -1,13 +1,13 @@
-import { type GatewayConfig, policyRules } from "@sallyport/gateway";
+import { type GatewayConfig, pathOf, policyRules, quotaRules, serverRules, telemetryRules } from "@sallyport/gateway";
 import { type CoreConfig, type Rule, ruleFor, scopeFault } from "sallyport";
-import { serverResources } from "../serve/server-resources.ts";
+import { listenerRules } from "./listener-rules.ts";
 
 const rule = ruleFor<CoreConfig & GatewayConfig>();
 
 /** Paths of all resources of a gateway: those of the setting, and one for each server. */
 const resourcePaths = (config: Pick<CoreConfig & GatewayConfig, "resources" | "servers">): readonly string[] => [
   ...config.resources.map(({ path }) => path),
-  ...serverResources({ servers: config.servers, requiredScopes: [] }).map(({ path }) => path),
+  ...config.servers.map(pathOf),
 ];
 
 const noResource = (paths: readonly string[]): string =>
@@ -83,6 +83,10 @@ export const gatewayRules: readonly Rule[] = [
   pathInBaseUrl,
   nothingToProtect,
   ...policyRules,
+  ...quotaRules,
+  ...telemetryRules,
+  ...serverRules,
+  ...listenerRules,
 ];
 
 /** A server without a root secret would lose every sign-in with its process, so it does not start. */

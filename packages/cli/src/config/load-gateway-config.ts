@@ -21,7 +21,10 @@ export type GatewaySettings = CoreConfig & GatewayConfig;
  * @throws CommandFailure with a line for every problem
  */
 export async function loadGatewayConfig(
-  options: Pick<LoadOptions<typeof coreSection>, "file" | "text" | "env" | "defaults" | "overrides" | "rules">,
+  options: Pick<
+    LoadOptions<typeof coreSection>,
+    "file" | "text" | "env" | "defaults" | "overrides" | "rules" | "readFile"
+  >,
 ): Promise<Loaded<GatewaySettings>> {
   try {
     return await loadConfig({

@@ -58,6 +58,8 @@ export const demoSettings = (demo: {
     { groups: ["mcp-readers"], allow: ["clock/now", "notes/list_notes"], deny: ["clock/*", "notes/*", "everything/*"] },
     { groups: [], deny: ["clock/now", "notes/list_notes"] },
   ],
+  // One machine's own: nobody else reaches it.
+  telemetry: { metrics: "public" },
   // Browsers on a developer's machine come from whatever port their tool has.
   allowedOrigins: ["http://localhost:*", "http://127.0.0.1:*"],
   // Ten times the defaults: one developer's tools share one address.

@@ -23,6 +23,8 @@ export interface DevDescription {
   readonly machine: { readonly client_id: string; readonly client_secret: string };
   /** The MCP servers as clients reach them, through the gateway. */
   readonly servers: readonly { readonly name: string; readonly url: string }[];
+  /** The demo servers themselves, which only programs on this machine reach. */
+  readonly upstreams: readonly { readonly name: string; readonly url: string }[];
 }
 
 const fileOf = (folder: string): string => join(folder, "dev.json");
@@ -60,6 +62,7 @@ const description = z.object({
   users: z.array(z.object({ username: z.string(), password: z.string(), groups: z.array(z.string()) })),
   machine: z.object({ client_id: z.string(), client_secret: z.string() }),
   servers: z.array(z.object({ name: z.string(), url: z.string() })),
+  upstreams: z.array(z.object({ name: z.string(), url: z.string() })).default([]),
 });
 
 /** Removes a description that an earlier run left behind: what it describes no longer runs. */

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { startCognitoEmulator } from "@sallyport/cognito-emulator";
-import { type AuditSink, createLogger, formatProblem, noAudit } from "sallyport";
-import { openAuditFile } from "../audit/audit-file.ts";
-import { auditToStream } from "../audit/audit-stream.ts";
+import { createLogger, formatProblem } from "sallyport";
+import { openAudit } from "../audit/open-audit.ts";
 import { configFailure } from "../config/load-gateway-config.ts";
 import { startDemoServers } from "../demo/index.ts";
 import { type CloseStack, createCloseStack } from "../process/close-stack.ts";
@@ -99,7 +98,8 @@ async function startEverything(options: DevOptions, opened: CloseStack, signal: 
     if (!ephemeral && kept === undefined) await keepDemoSecrets(state.path, secrets);
   });
   const logger = createLogger({ level: config.logLevel, format: config.logFormat, write: writeError });
-  const audit = await openAudit(options, state.path, logger.warn);
+  const file = options.audit ?? (ephemeral ? undefined : join(state.path, "audit.jsonl"));
+  const audit = await openAudit(file, { secret: config.secret, logger, stream: process.stderr });
   opened.add(() => audit.close());
   for (const warning of warnings) logger.warn(formatProblem(warning));
 
@@ -134,6 +134,7 @@ async function startEverything(options: DevOptions, opened: CloseStack, signal: 
     users: demoUsersWith(furtherGroups).map(({ username, password, groups }) => ({ username, password, groups })),
     machine: { client_id: clients.machineId, client_secret: clients.machineSecret },
     servers: config.servers.map(({ name }) => ({ name, url: `${url}/${name}/mcp` })),
+    upstreams: demo.servers.map((upstream) => ({ name: upstream.name, url: upstream.url })),
   };
   const remove = await inFolder(options.state, () => writeDescription(state.path, description));
   // Also where the process dies of something unforeseen.
@@ -155,12 +156,6 @@ function startFailure(error: unknown, { state, config }: DevOptions): unknown {
     );
   }
   return configFailure(error, config);
-}
-
-async function openAudit(options: DevOptions, folder: string, warn: (message: string) => void): Promise<AuditSink> {
-  if (options.audit === "-") return auditToStream(process.stderr);
-  if (options.audit === undefined && options.ephemeral) return noAudit;
-  return openAuditFile({ path: options.audit ?? join(folder, "audit.jsonl"), warn });
 }
 
 /** Does something in the state folder, and tells a failure of the system as one of the folder. */

@@ -34,7 +34,7 @@ export async function endGrants(options: EndGrantsOptions): Promise<number> {
   requireSharedStore(config.store, "restarting it ends every grant");
   const resources = [...config.resources, ...serverResources(config)];
   const logger = createLogger({ level: "warn", format: config.logFormat, write: writeError });
-  const audit = await openAudit(options.audit, logger.error);
+  const audit = await openAudit(options.audit, { secret: config.secret, logger });
   const auth = await createSallyport({ ...config, resources }, { logger, audit }).catch((error: unknown) => {
     throw configFailure(error, options.config);
   });

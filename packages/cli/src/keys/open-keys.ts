@@ -7,6 +7,8 @@ import { type OpenedStore, withStore } from "../store/with-store.ts";
 /** The signing keys of a deployment, while a command works on them. */
 export interface OpenKeys extends OpenedStore {
   readonly management: KeyManagement;
+  /** Those that sign identity assertions to upstreams; there are none where no server wants any. */
+  readonly identity: KeyManagement;
 }
 
 /**
@@ -20,11 +22,13 @@ export async function withKeys<T>(
 ): Promise<T> {
   return withStore({ config: options.config, memory: "its keys are new with every start" }, async (opened) => {
     const { config } = opened;
-    const audit = await openAudit(options.audit, opened.logger.error);
+    const audit = await openAudit(options.audit, { secret: opened.config.secret, logger: opened.logger });
     try {
       const resources = [...config.resources, ...serverResources(config)];
       const policy = rotationPolicy({ ...config, resources });
-      return await work({ ...opened, management: keyManagement({ ...opened, policy, audit }) });
+      const deps = { ...opened, policy, audit };
+      const identity = keyManagement({ ...deps, use: "identity_assertion" });
+      return await work({ ...opened, management: keyManagement(deps), identity });
     } finally {
       await audit.close();
     }

@@ -23,10 +23,13 @@ export interface RotateOptions {
 export async function rotateKeys(options: RotateOptions): Promise<number> {
   if (options.keep && !options.now) throw new CommandFailure("--keep goes with --now: without it every key is kept");
   const mode: RotationMode = options.now ? (options.keep ? "at_once_keeping_old" : "at_once") : "orderly";
-  return withKeys(options, async ({ config, management }) => {
+  return withKeys(options, async ({ config, management, identity }) => {
     const rotation = await management.rotate(mode);
     if (!rotation) throw noKeysYet();
     for (const line of told[mode](rotation, config)) writeLine(line);
+    const beside = await identity.rotate(mode);
+    if (beside)
+      writeLine(`Identity assertions: ${beside.kid} signs from ${minuteOf(beside.signsFrom)}, after ${beside.before}.`);
     return 0;
   });
 }

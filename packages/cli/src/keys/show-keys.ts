@@ -24,9 +24,15 @@ interface Status extends KeyringStatus {
  * @throws CommandFailure for settings or a store that cannot be used, and where there are no keys
  */
 export async function showKeys(options: { readonly config?: string; readonly json?: boolean }): Promise<number> {
-  return withKeys(options, async ({ management, ...opened }) => {
-    const keyring = await management.status();
-    if (!keyring) throw noKeysYet();
+  return withKeys(options, async ({ management, identity, ...opened }) => {
+    const main = await management.status();
+    if (!main) throw noKeysYet();
+    const beside = await identity.status();
+    const keyring = {
+      ...main,
+      keys: [...main.keys, ...(beside?.keys ?? [])],
+      sealedByActive: main.sealedByActive && (beside?.sealedByActive ?? true),
+    };
     const report = await checkStore(opened);
     const now = opened.clock.now();
     const rootSecrets = opened.keys.all.map(({ kid }, index) => rootSecret(kid, index === 0, report, now));
@@ -77,9 +83,10 @@ const changes: Readonly<Record<KeyStatus["change"]["what"], string>> = {
 };
 
 function* asText({ keys, sealedUnder, sealedByActive, rootSecrets, report }: Status, now: number): Generator<string> {
-  yield row("key", "state", "since", "what comes next");
+  const width = Math.max(...keys.map(({ kid }) => kid.length));
+  yield row("key".padEnd(width), "state", "since", "what comes next");
   for (const { kid, state, since, change } of keys) {
-    yield row(kid, state, minuteOf(since), `${changes[change.what]} ${minuteOf(change.at)}`);
+    yield row(kid.padEnd(width), state, minuteOf(since), `${changes[change.what]} ${minuteOf(change.at)}`);
   }
   const index = rootSecrets.findIndex(({ id }) => id === sealedUnder);
   const place =
@@ -111,4 +118,4 @@ function verdict({ active, records, freeFrom }: RootSecret, now: number): string
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 const row = (kid: string, state: string, since: string, change: string): string =>
-  `${kid.padEnd(16)}  ${state.padEnd(7)}  ${since.padEnd(20)}  ${change}`;
+  `${kid}  ${state.padEnd(7)}  ${since.padEnd(20)}  ${change}`;

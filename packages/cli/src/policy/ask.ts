@@ -1,6 +1,9 @@
 import { type Decision, decide, type GatewayRequest } from "@sallyport/gateway";
-import type { Principal } from "sallyport";
+import type { Entitling, Principal } from "sallyport";
 import type { ReadPolicy } from "./read-policy.ts";
+
+/** Claims of a sign-in, as Cognito would tell them; an `email` among them counts as verified. */
+export type Claims = Readonly<Record<string, unknown>>;
 
 /** Whom a question is about. */
 export interface Subject {
@@ -9,16 +12,20 @@ export interface Subject {
   readonly name: string;
   /** Of a user. */
   readonly groups: readonly string[];
+  /** Of a user. */
+  readonly claims?: Claims;
   /** What their token holds; everything that they may have when left out. */
   readonly tokenScopes?: readonly string[] | undefined;
-  /** A token tells what was given, not the groups: then what it holds is taken for given. */
+  /** A token tells what was given, not by which groups and claims: then what it holds is taken for given. */
   readonly byToken?: boolean;
 }
 
 /** An answer, and what it went by. */
 export interface Answer {
   readonly decision: Decision;
-  /** The scopes that count: the token's, as far as groups or settings give them. */
+  /** Why, in one line, with the rule's place. */
+  readonly because: string;
+  /** The scopes that count: the token's, as far as groups and claims, or settings, give them. */
   readonly scopes: readonly string[];
 }
 
@@ -29,23 +36,47 @@ export function ask(read: ReadPolicy, subject: Subject, request: GatewayRequest)
   const tokenScopes = subject.tokenScopes && catalog.expand(subject.tokenScopes);
   const here = new Set(catalog.ofResource(resource));
   const given =
-    subject.kind === "machine" ? catalog.ofMachine(subject.name, resource) : catalog.ofGroups(subject.groups);
+    subject.kind === "machine" ? catalog.ofMachine(subject.name, resource) : catalog.ofUser(entitlingOf(subject));
   const entitled = (subject.byToken ? (tokenScopes ?? []) : given).filter((scope) => here.has(scope));
   const scopes = tokenScopes ? entitled.filter((scope) => tokenScopes.includes(scope)) : entitled;
-  const principal: Principal = {
-    kind: subject.kind,
-    subject: subject.name,
-    groups: subject.groups,
+  const decision = decide(read.policy, principalWith(subject, resource, scopes, entitled), request);
+  return { decision, because: reasonOf(read, request, decision, scopes), scopes };
+}
+
+/** The scopes any one of which, with what it includes, would be enough for a request, whoever holds it. */
+export function scopesThatGive(read: ReadPolicy, subject: Subject, request: GatewayRequest): readonly string[] {
+  const resource = read.pathOf(request.server);
+  return read.catalog.ofResource(resource).filter((scope) => {
+    const held = read.catalog.expand([scope]);
+    return decide(read.policy, principalWith(subject, resource, held, held), request).allow;
+  });
+}
+
+function principalWith(
+  { kind, name, groups }: Subject,
+  resource: string,
+  scopes: readonly string[],
+  entitled: readonly string[],
+): Principal {
+  return {
+    kind,
+    subject: name,
+    groups,
     claims: {},
-    clientId: subject.name,
+    clientId: name,
     resource,
-    tokenScopes: tokenScopes ?? entitled,
+    tokenScopes: scopes,
     scopes,
     entitled,
     expiresAt: 0,
     doors: { token: true, grant: true },
   };
-  return { decision: decide(read.policy, principal, request), scopes };
+}
+
+function entitlingOf({ groups, claims = {} }: Subject): Entitling {
+  const { sub, email } = claims;
+  const known = { sub: typeof sub === "string" ? sub : "", groups, claims };
+  return typeof email === "string" ? { ...known, email, emailVerified: true } : known;
 }
 
 /** The request that a tool's call is. */
@@ -54,8 +85,14 @@ export const callOf = (tool: string): GatewayRequest => {
   return { server: tool.slice(0, slash), httpMethod: "POST", method: "tools/call", name: tool.slice(slash + 1) };
 };
 
-/** Why, in one line, with the rule's place. */
-export function reasonOf({ placeOf }: ReadPolicy, { because, rule }: Decision): string {
-  if (rule === undefined) return because;
-  return rule.kind === "deny" ? `${placeOf(rule)} denies it` : `${placeOf(rule)} gives it`;
+function reasonOf(
+  { policy, placeOf }: ReadPolicy,
+  { server }: GatewayRequest,
+  { allow, because, rule }: Decision,
+  scopes: readonly string[],
+): string {
+  if (rule !== undefined) return rule.kind === "deny" ? `${placeOf(rule)} denies it` : `${placeOf(rule)} gives it`;
+  const required = policy.servers.get(server)?.requiredScopes ?? [];
+  const missing = allow ? [] : required.filter((scope) => !scopes.includes(scope));
+  return missing.length === 0 ? because : `the server requires ${missing.join(" and ")}`;
 }

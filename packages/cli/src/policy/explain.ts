@@ -1,17 +1,20 @@
-import { text } from "node:stream/consumers";
 import type { GatewayRequest } from "@sallyport/gateway";
-import { z } from "zod";
+import { systemClock } from "sallyport";
 import { CommandFailure } from "../process/failure.ts";
-import { writeLine } from "../process/output.ts";
-import { ask, callOf, reasonOf, type Subject } from "./ask.ts";
+import { writeError, writeLine } from "../process/output.ts";
+import { ask, type Claims, callOf, type Subject, scopesThatGive } from "./ask.ts";
+import { parseClaims } from "./parse-claim.ts";
 import { type PolicySource, type ReadPolicy, readPolicy } from "./read-policy.ts";
+import { readToken } from "./read-token.ts";
 
 /** Options of `policy explain`. */
 export interface ExplainOptions extends PolicySource {
   readonly user?: string;
   readonly group?: readonly string[];
+  readonly claim?: readonly string[];
   readonly machine?: string;
-  readonly token?: boolean;
+  /** A file, or `-` or nothing for standard input. */
+  readonly token?: string | true;
   readonly scope?: readonly string[];
   readonly tool?: string;
   readonly server?: string;
@@ -26,23 +29,31 @@ export interface ExplainOptions extends PolicySource {
  * @throws CommandFailure for settings that cannot be used and questions that cannot be understood
  */
 export async function explainPolicy(options: ExplainOptions, input: NodeJS.ReadableStream): Promise<number> {
+  checkWho(options);
   const read = await readPolicy(options);
   const request = requestOf(options, read);
-  const subject = options.token ? await subjectOfToken(await text(input), request, read) : subjectOf(options, read);
-  const { decision, scopes } = ask(read, subject, request);
+  const subject =
+    options.token === undefined ? subjectOf(options, read) : await subjectOfToken(options, request, read, input);
+  const { decision, because, scopes } = ask(read, subject, request);
   const challenge = decision.allow ? undefined : /scope="([^"]*)"/.exec(decision.refusal.challenge ?? "")?.[1];
-  const because = reasonOf(read, decision);
+  const givenBy = decision.allow ? [] : scopesThatGive(read, subject, request);
   const what = request.name === undefined ? `${request.server} ${request.method}` : `${request.server}/${request.name}`;
+  const { kind, name, groups, claims = {} } = subject;
   if (options.json) {
-    const { kind, name, groups } = subject;
+    const { allow, rule } = decision;
     const wants = { server: request.server, method: request.method, tool: request.name };
-    const answer = { kind, name, groups, scopes, ...wants, allow: decision.allow, because, challenge };
+    const decided = { allow, because, rule: rule?.setting, scope: rule?.kind === "allow" ? rule.scope : undefined };
+    const answer = { kind, name, groups, claims, scopes, ...wants, ...decided, challenge, given_by: givenBy };
     writeLine(JSON.stringify(answer, null, 2));
     return 0;
   }
-  writeLine(`${subject.name} ${decision.allow ? "may" : "may not"} use ${what}: ${because}`);
-  if (subject.kind === "user" && !subject.byToken) writeLine(`groups: ${subject.groups.join(" ") || "none"}`);
+  writeLine(`${name} ${decision.allow ? "may" : "may not"} use ${what}: ${because}`);
+  if (kind === "user" && !subject.byToken) {
+    writeLine(`groups: ${groups.join(" ") || "none"}`);
+    if (read.config.claims.length > 0) writeLine(`claims: ${Object.keys(claims).join(" ") || "none"}`);
+  }
   writeLine(`scopes that count: ${scopes.join(" ") || "none"}`);
+  if (givenBy.length > 0) writeLine(`scopes that would give it: ${givenBy.join(" ")}`);
   if (challenge !== undefined) writeLine(`a new sign-in would help: it is asked for ${challenge}`);
   return 0;
 }
@@ -64,10 +75,19 @@ function requestOf(options: ExplainOptions, { config }: ReadPolicy): GatewayRequ
   throw new CommandFailure(`there is no server ${request.server}; there are: ${known || "none"}`);
 }
 
-function subjectOf({ user, group, machine, scope }: ExplainOptions, { users, config }: ReadPolicy): Subject {
-  if (machine !== undefined && (user !== undefined || group !== undefined)) {
-    throw new CommandFailure("give one of --user (or --group) and --machine");
+/** Options that would be of no effect beside each other are refused. */
+function checkWho({ user, group, claim, machine, token, scope }: ExplainOptions): void {
+  const isUser = user !== undefined || group !== undefined || claim !== undefined;
+  if (machine !== undefined && isUser) throw new CommandFailure("give one of --user (or --group) and --machine");
+  if (token !== undefined && (user !== undefined || machine !== undefined || scope !== undefined)) {
+    throw new CommandFailure(
+      "a token says whose it is and what it holds; give --token without --user, --machine, --scope",
+    );
   }
+}
+
+function subjectOf(options: ExplainOptions, { users, config }: ReadPolicy): Subject {
+  const { user, group, machine, scope } = options;
   if (machine !== undefined) {
     if (!Object.hasOwn(config.machines, machine)) {
       const known = Object.keys(config.machines).join(", ");
@@ -75,12 +95,18 @@ function subjectOf({ user, group, machine, scope }: ExplainOptions, { users, con
     }
     return { kind: "machine", name: machine, groups: [], tokenScopes: scope };
   }
-  if (group !== undefined) {
-    return { kind: "user", name: user ?? `a user in ${group.join(", ")}`, groups: group, tokenScopes: scope };
-  }
-  if (user === undefined) throw new CommandFailure("name whom it is about: --user, --group, --machine or --token");
+  const claims = parseClaims(options.claim ?? []);
   const found = users.find(({ username }) => username === user || username.startsWith(`${user}@`));
-  if (found) return { kind: "user", name: found.username, groups: found.groups, tokenScopes: scope };
+  if (group === undefined && found) {
+    return { kind: "user", name: found.username, groups: found.groups, claims, tokenScopes: scope };
+  }
+  if (group !== undefined || options.claim !== undefined) {
+    const name = user ?? nameOf(group ?? [], claims);
+    return { kind: "user", name, groups: group ?? [], claims, tokenScopes: scope };
+  }
+  if (user === undefined) {
+    throw new CommandFailure("name whom it is about: --user, --group, --claim, --machine or --token");
+  }
   throw new CommandFailure(
     users.length > 0
       ? `the local Cognito has no user ${user}; it has: ${users.map(({ username }) => username).join(", ")}`
@@ -88,29 +114,31 @@ function subjectOf({ user, group, machine, scope }: ExplainOptions, { users, con
   );
 }
 
-const claims = z.object({
-  sub: z.string(),
-  aud: z.string(),
-  scope: z.string(),
-  principal: z.enum(["user", "machine"]),
-});
+function nameOf(groups: readonly string[], claims: Claims): string {
+  const named = Object.keys(claims);
+  const parts = [
+    ...(groups.length > 0 ? [`in ${groups.join(", ")}`] : []),
+    ...(named.length > 0 ? [`with ${named.join(", ")}`] : []),
+  ];
+  return `a user ${parts.join(" ")}`;
+}
 
-/** What a token says of its holder. It is not verified: nobody gets anything by it. */
-async function subjectOfToken(token: string, { server }: GatewayRequest, read: ReadPolicy): Promise<Subject> {
-  const part = token.trim().split(".")[1] ?? "";
-  let payload: unknown;
-  try {
-    payload = JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
-  } catch {
-    payload = undefined;
+async function subjectOfToken(
+  { token, group, claim }: ExplainOptions,
+  { server }: GatewayRequest,
+  read: ReadPolicy,
+  input: NodeJS.ReadableStream,
+): Promise<Subject> {
+  const { sub, aud, scope, principal, exp } = await readToken(typeof token === "string" ? token : "-", input);
+  const urls = read.urlsOf(server);
+  if (!urls.includes(aud)) throw new CommandFailure(`the token is for ${aud} and opens nothing at ${urls.join(", ")}`);
+  if (exp !== undefined && exp * 1000 <= systemClock.now()) {
+    writeError(`the token ended on ${new Date(exp * 1000).toISOString()}: this is what it would open`);
   }
-  const { data } = claims.safeParse(payload);
-  if (!data) throw new CommandFailure("standard input holds no access token of Sallyport's");
-  const resource = `${read.config.baseUrl}${read.pathOf(server)}`;
-  if (data.aud !== resource) {
-    throw new CommandFailure(`the token is for ${data.aud} and opens nothing at ${resource}`);
+  const tokenScopes = scope.split(" ").filter((one) => one !== "");
+  const named = { kind: principal, name: sub, tokenScopes };
+  if (principal === "machine" || (group === undefined && claim === undefined)) {
+    return { ...named, groups: [], byToken: principal === "user" };
   }
-  const scopes = data.scope.split(" ").filter((scope) => scope !== "");
-  const byToken = data.principal === "user";
-  return { kind: data.principal, name: data.sub, groups: [], tokenScopes: scopes, byToken };
+  return { ...named, groups: group ?? [], claims: { sub, ...parseClaims(claim ?? []) } };
 }

@@ -25,6 +25,8 @@ export interface ReadPolicy {
   readonly users: DevDescription["users"];
   /** Path of the resource that a server is. */
   readonly pathOf: (server: string) => string;
+  /** Every public URL of a server, each of which a token may be for. */
+  readonly urlsOf: (server: string) => readonly string[];
   /** A rule as people find it: `scopes."mcp/read".allow[0] (sallyport.toml:12)`. */
   readonly placeOf: (rule: RulePlace) => string;
   readonly sourceOf: (path: readonly (string | number)[]) => string;
@@ -54,6 +56,12 @@ export async function readPolicy(source: PolicySource): Promise<ReadPolicy> {
   }));
   const challenges = { challenge: () => ({ scope: "", resourceMetadata: "" }) };
   const paths = new Map(servers.map(({ name, path }) => [name, path]));
+  const urls = new Map(
+    config.servers.map(({ name }, index) => {
+      const { path = "", urls: further = [] } = resources[index] ?? {};
+      return [name, [`${config.baseUrl}${path}`, ...further]];
+    }),
+  );
   return {
     config,
     policy: compile(
@@ -67,12 +75,11 @@ export async function readPolicy(source: PolicySource): Promise<ReadPolicy> {
     catalog: scopeCatalog({ ...config, resources: [...config.resources, ...resources.map(asResource)] }),
     users: dev?.users ?? [],
     pathOf: (server) => paths.get(server) ?? "",
+    urlsOf: (server) => urls.get(server) ?? [],
     placeOf(rule) {
       const path = rule.kind === "deny" ? ["deny", rule.index] : ["scopes", rule.scope, "allow", rule.index];
-      const place =
-        rule.kind === "deny" ? `deny[${rule.index}]` : `scopes.${JSON.stringify(rule.scope)}.allow[${rule.index}]`;
       const from = sourceOf(path);
-      return from === "default" || from === "code" ? place : `${place} (${from})`;
+      return from === "default" || from === "code" ? rule.setting : `${rule.setting} (${from})`;
     },
     sourceOf,
   };
@@ -105,7 +112,7 @@ const ofDev = (dev: DevDescription, file: string | undefined): Promise<Read> =>
       // Nothing is sealed here.
       secret: randomBytes(32).toString("base64url"),
       store: "memory:",
-      servers: dev.servers,
+      servers: dev.servers.map((server) => dev.upstreams.find(({ name }) => name === server.name) ?? server),
     }),
     file,
     env: process.env,

@@ -1,7 +1,7 @@
 import type { PolicyTest } from "@sallyport/gateway";
 import { CommandFailure } from "../process/failure.ts";
 import { writeLine } from "../process/output.ts";
-import { ask, callOf, reasonOf, type Subject } from "./ask.ts";
+import { ask, callOf, type Subject } from "./ask.ts";
 import { type PolicySource, readPolicy } from "./read-policy.ts";
 
 /**
@@ -20,14 +20,14 @@ export async function testPolicy(options: PolicySource): Promise<number> {
     const subject = subjectOf(expected);
     for (const key of ["allow", "deny"] as const) {
       for (const [at, tool] of expected[key].entries()) {
-        const { decision } = ask(read, subject, callOf(tool));
+        const { decision, because } = ask(read, subject, callOf(tool));
         if (decision.allow === (key === "allow")) {
           held += 1;
           continue;
         }
         const place = `policy_tests[${index}].${key}[${at}] (${read.sourceOf(["policyTests", index, key, at])})`;
         const verb = decision.allow ? "may" : "may not";
-        failures.push(`${place}: ${subject.name} ${verb} call ${tool}: ${reasonOf(read, decision)}`);
+        failures.push(`${place}: ${subject.name} ${verb} call ${tool}: ${because}`);
       }
     }
   }
@@ -36,8 +36,10 @@ export async function testPolicy(options: PolicySource): Promise<number> {
   return 0;
 }
 
-function subjectOf({ groups = [], machine }: PolicyTest): Subject {
+function subjectOf({ groups = [], claims = {}, machine }: PolicyTest): Subject {
   if (machine !== undefined) return { kind: "machine", name: machine, groups: [] };
-  const name = groups.length === 0 ? "a user in no group" : `a user in ${groups.join(" and ")}`;
-  return { kind: "user", name, groups };
+  const place = groups.length === 0 ? "in no group" : `in ${groups.join(" and ")}`;
+  const named = Object.keys(claims);
+  const name = `a user ${place}${named.length === 0 ? "" : ` with ${named.join(" and ")}`}`;
+  return { kind: "user", name, groups, claims };
 }

@@ -1,6 +1,6 @@
 import { writeError } from "./output.ts";
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /** How long what was closed may linger before the process goes, in milliseconds. */
 const linger = 500;
@@ -16,10 +16,14 @@ export interface StopSignals {
 }
 
 /**
- * Turns the first SIGINT, SIGTERM or SIGHUP into a wish to end.
+ * Turns the first of some signals into a wish to end.
  * @param patience how long an orderly end may take before the process goes without it, in milliseconds
+ * @param signals default: SIGINT, SIGTERM and SIGHUP
  */
-export function listenForStop(patience: number): StopSignals {
+export function listenForStop(
+  patience: number,
+  signals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"],
+): StopSignals {
   const controller = new AbortController();
   const { promise, resolve } = Promise.withResolvers<void>();
   let deadline: NodeJS.Timeout | undefined;

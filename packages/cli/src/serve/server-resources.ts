@@ -1,7 +1,7 @@
 import { type GatewayConfig, type ResourceEntry, resourcesFor, type ServerConfig } from "@sallyport/gateway";
 import type { CoreConfig } from "sallyport";
 
-type Settings = Pick<GatewayConfig, "servers"> & Pick<CoreConfig, "requiredScopes">;
+type Settings = Pick<GatewayConfig, "servers"> & Pick<CoreConfig, "baseUrl" | "requiredScopes">;
 
 /** The servers with the scopes required of all: these hold for each server that names none of its own. */
 export const serversWithScopes = ({ servers, requiredScopes }: Settings): ServerConfig[] =>
@@ -11,4 +11,4 @@ export const serversWithScopes = ({ servers, requiredScopes }: Settings): Server
 
 /** The protected resources that the servers are. */
 export const serverResources = (settings: Settings): ResourceEntry[] =>
-  resourcesFor({ servers: serversWithScopes(settings) });
+  resourcesFor({ baseUrl: settings.baseUrl, servers: serversWithScopes(settings) });

@@ -101,6 +101,10 @@ url = "http://127.0.0.1:3002/mcp"
 servers = ["notes"]
 tools = ["x"]
 groups = ["reeders"]
+[[claims]]
+claim = "custom:team"
+values = ["x"]
+scopes = ["mcp/free"]
 `,
       { groups: { readers: ["mcp/read"], idle: ["mcp/free"], empty: [] } },
     );
@@ -109,8 +113,9 @@ groups = ["reeders"]
       "groups.empty (code): gives nothing, as if the group were not here",
       "deny[0].groups[0] (sallyport.toml:25): groups has no such group: it concerns nobody unless Cognito has it; did you mean readers?",
       'scopes."mcp/read".allow[0].methods (sallyport.toml:15): tools/call gives nothing by itself; name the tools',
-      'scopes."mcp/lost".allow (sallyport.toml:18): nobody has this scope: no group and no machine gives it',
+      'scopes."mcp/lost".allow (sallyport.toml:18): nobody has this scope: no group, no claim and no machine gives it',
       "groups.idle (code): gives nothing: none of its scopes allows anything at a server",
+      "claims[0].scopes (sallyport.toml:29): give nothing: none of these scopes allows anything at a server",
       "servers[1] (sallyport.toml:19): nobody may use clock: no scope allows anything there",
     ]);
   });

@@ -59,3 +59,24 @@ test("of a file's [cognito] only names of scopes and claims count: the rest is a
   expect(plain.cognito).toMatchObject({ clientId: "app", scopes: ["openid", "email", "profile"], userInfo: false });
   expect(config.groups).toEqual({ readers: ["read"] });
 });
+
+test("a file for a server with a certificate and workers serves dev too, which has neither", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sallyport-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "sallyport.toml");
+  await writeFile(
+    file,
+    `base_url = "https://mcp.example.com"
+    listen = "0.0.0.0:443"
+    workers = "auto"
+    [tls]
+    certificate = "fullchain.pem"
+    key = "key.pem"`,
+  );
+  const env = { SALLYPORT_TLS_KEY: "other.pem", SALLYPORT_WORKERS: "3" };
+  const { config, warnings } = await loadDevConfig({ demo, file, env });
+  expect([config.tls, config.workers, config.listen]).toEqual([undefined, 1, { host: "127.0.0.1", port: 8000 }]);
+  expect(warnings.map(({ message }) => message)).toEqual([
+    "dev has its own base_url, listen, [tls], workers; what stands in the file is not used",
+  ]);
+});

@@ -101,12 +101,17 @@ describe("sallyport policy explain", () => {
         "a user in writers may not use notes/add_note: no scope gives it",
         "groups: writers",
         "scopes that count: mcp/read",
+        "scopes that would give it: mcp/write",
         "a new sign-in would help: it is asked for mcp/read mcp/write",
       ],
     ],
     [
       { machine: "robot", server: "notes", method: "tasks/cancel" },
-      ["robot may not use notes tasks/cancel: no scope gives it", "scopes that count: mcp/read"],
+      [
+        "robot may not use notes tasks/cancel: no scope gives it",
+        "scopes that count: mcp/read",
+        "scopes that would give it: mcp/write",
+      ],
     ],
     [
       { group: ["strangers"], tool: "notes/list_notes" },
@@ -114,6 +119,7 @@ describe("sallyport policy explain", () => {
         "a user in strangers may not use notes/list_notes: no scope gives it",
         "groups: strangers",
         "scopes that count: none",
+        "scopes that would give it: mcp/read mcp/write",
       ],
     ],
   ])("%j", async (args, lines) => {
@@ -124,7 +130,15 @@ describe("sallyport policy explain", () => {
 
   test("--json", async () => {
     const { stdout } = await explain({ json: true, machine: "robot", tool: "notes/list_notes" });
-    expect(JSON.parse(stdout)).toMatchObject({ kind: "machine", name: "robot", scopes: ["mcp/read"], allow: true });
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: "machine",
+      name: "robot",
+      scopes: ["mcp/read"],
+      allow: true,
+      rule: 'scopes."mcp/read".allow[0]',
+      scope: "mcp/read",
+      given_by: [],
+    });
   });
 
   test("by a token, which is read and not verified", async () => {
@@ -140,20 +154,91 @@ describe("sallyport policy explain", () => {
     expect(await byToken(token({ aud: "https://mcp.example.com/clock/mcp" }))).toContain(
       "opens nothing at https://mcp",
     );
+    const hosts = settings.replace('mcp"\n[scopes', 'mcp"\nhosts = ["notes.example.com"]\n[scopes');
+    const config = await settingsFile("hosts.toml", hosts);
+    const aud = "https://notes.example.com/mcp";
+    expect((await explain({ config, token: true, tool: "notes/list_notes" }, token({ aud }))).stdout).toContain(
+      "may use",
+    );
     expect(await byToken("nothing")).toBe("standard input holds no access token of Sallyport's");
+    expect(await byToken(token({ exp: 1 }))).toContain("the token ended on 1970-01-01T00:00:01.000Z");
+
+    const inFile = await settingsFile("token.txt", `${token({ scope: "mcp/write" })}\n`);
+    const write = { token: inFile, tool: "notes/add_note" };
+    expect((await explain(write)).stdout).toContain("5a11 may use notes/add_note");
+    // With the groups it is what both give; deny rules for groups count, too.
+    expect((await explain({ ...write, group: ["readers"] })).stdout).toContain("5a11 may not use notes/add_note");
+    expect((await explain({ ...write, group: ["writers"] })).stdout).toContain("5a11 may use notes/add_note");
   });
 
-  test.each([
+  test("a token in the command line is refused, and not repeated", async () => {
+    const { code, stdout, lines } = await explain({ token: "eyJhbGciOiJub25lIn0.e30.x", tool: "notes/list_notes" });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(lines.join()).toBe("a token on the command line can be seen by others: give --token a file, or - for stdin");
+  });
+
+  test.each<[ExplainOptions, string]>([
     [{ user: "ann", tool: "notes/x" }, "which groups ann is in is known to Cognito only: name them with --group"],
     [{ group: ["readers"] }, "name what is asked: --tool SERVER/TOOL"],
     [{ group: ["readers"], tool: "notes" }, "--tool notes is not of the form SERVER/TOOL"],
     [{ group: ["readers"], tool: "gone/x" }, "there is no server gone; there are: notes"],
     [{ machine: "gone", tool: "notes/x" }, "there is no machine gone; there are: robot"],
     [{ tool: "notes/x" }, "name whom it is about"],
+    [{ claim: ["team"], tool: "notes/x" }, "--claim team is not of the form NAME=TEXT"],
+    [{ claim: ["team:=finance"], tool: "notes/x" }, "what follows := must be JSON"],
+    [{ claim: ["team=x"], machine: "robot", tool: "notes/x" }, "give one of --user (or --group) and --machine"],
+    [{ token: true, user: "ann", tool: "notes/x" }, "give --token without --user, --machine, --scope"],
+    [{ token: "/no/such/file", tool: "notes/x" }, "/no/such/file cannot be read: there is no such file"],
   ])("%j is told in one line", async (args, message) => {
     const { code, stdout, lines } = await explain(args);
     expect({ code, stdout, count: lines.length }).toEqual({ code: 1, stdout: "", count: 1 });
     expect(lines[0]).toContain(message);
+  });
+});
+
+describe("claims", () => {
+  const claims = `[[claims]]
+claim = "custom:team"
+values = ["writers"]
+scopes = ["mcp/write"]
+[[claims]]
+claim = "level"
+values = [5]
+scopes = ["mcp/read"]
+[[policy_tests]]
+claims = { "custom:team" = "writers" }
+allow = ["notes/add_note"]
+[[policy_tests]]
+groups = ["readers"]
+claims = { "custom:team" = ["x"], level = 5 }
+deny = ["notes/add_note"]
+`;
+  const withClaims = () => settingsFile("claims.toml", `${settings}${claims}`);
+  const verdict = async (claim: readonly string[], tool = "notes/add_note") => {
+    const { stdout, lines } = await explain({ config: await withClaims(), claim, tool });
+    return [...lines, stdout.split("\n")[0] ?? ""].join("");
+  };
+
+  test("explain: a text, a list and a number, each for what it is", async () => {
+    expect(await verdict(["custom:team=writers"])).toMatch(/^a user with custom:team may use notes\/add_note: scopes/);
+    expect(await verdict(['custom:team:=["a", "writers"]'])).toContain("may use");
+    expect(await verdict(["custom:team=readers"])).toContain("may not use");
+    expect(await verdict(["level:=5"], "notes/list_notes")).toContain("may use");
+    expect(await verdict(["level=5"], "notes/list_notes")).toContain("may not use");
+  });
+
+  test("matrix has a column for each value, and expectations may name claims", async () => {
+    const config = await withClaims();
+    const { stdout } = await matrix({ config });
+    expect(stdout.split("\n").slice(0, 3)).toEqual([
+      "tool               readers  writers  custom:team=writers  level:=5  robot",
+      "notes/add_note     -        yes      yes                  -         -",
+      "notes/delete_note  -        -        -                    -         -",
+    ]);
+    expect(await outcomeOf(() => testPolicy({ config }))).toMatchObject({
+      code: 0,
+      stdout: "ok: 2 expectations hold\n",
+    });
   });
 });
 
@@ -216,7 +301,7 @@ deny = ["notes/add_note"]
 
   test.each([
     ["", "there are no expectations; write them under [[policy_tests]]"],
-    [`[[policy_tests]]\nallow = ["notes/x"]\n`, "give either groups or machine"],
+    [`[[policy_tests]]\nallow = ["notes/x"]\n`, "give either groups (and claims) or machine"],
     [`[[policy_tests]]\ngroups = []\n`, "expects nothing; add allow or deny"],
     [`[[policy_tests]]\nmachine = "gone"\nallow = ["nots/x"]\n`, 'there is no machine "gone" (known: robot)'],
   ])("%j is refused", async (tests, message) => {

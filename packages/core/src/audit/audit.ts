@@ -23,11 +23,17 @@ export type AuditAction =
   | "session.ended"
   | "keys.published"
   | "keys.rotated"
+  | "records.resealed"
+  | "store.restored"
   | "upstream.renewed"
   | "upstream.failed"
   | "request.allowed"
   | "request.refused"
-  | "stream.closed";
+  | "stream.closed"
+  | "breaker.opened"
+  | "breaker.closed"
+  | "config.reloaded"
+  | "config.reload_refused";
 
 /** One audit event. No field ever holds a token, code, secret, cookie or assertion. */
 export interface AuditEvent {
@@ -43,14 +49,30 @@ export interface AuditEvent {
   readonly server?: string;
   readonly method?: string;
   readonly tool?: string;
+  /** What decided about a request: a rule of the policy by its place in the settings, or why no rule could. */
+  readonly because?: string;
   /** Id of a signing key. */
   readonly key?: string;
   readonly status?: number;
 }
 
+/** What a sink has done with its events since it was opened. */
+export interface AuditStats {
+  /** Lines that have been handed to the file or stream. */
+  readonly written: number;
+  /** Events that are lost, because nothing could be written for too long. */
+  readonly dropped: number;
+  /** Events that wait to be written. */
+  readonly waiting: number;
+  /** Whether the last attempt to write failed. */
+  readonly failing: boolean;
+}
+
 /** Takes events; must not throw and must not hold up a request. */
 export interface AuditSink {
   write(event: AuditEvent): void;
+  /** For metrics, where the sink counts. */
+  stats?(): AuditStats;
   close(): Promise<void>;
 }
 

@@ -106,7 +106,7 @@ async function finish(deps: AuthorizeDeps, arrival: Arrival): Promise<Response> 
     {
       requested: transaction.request.scopes,
       allowedForClient: checked.client.allowedScopes,
-      entitled: deps.scopes.ofGroups(identity.groups),
+      entitled: deps.scopes.ofUser(identity),
       resourcePath: checked.resource.path,
     },
     deps.scopes,

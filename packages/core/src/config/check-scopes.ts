@@ -58,6 +58,12 @@ const unknownInGroup = rule("unknown-scope-of-group", ["scopes", "groups"], ({ s
   for (const [name, given] of Object.entries(groups)) unknownAmong(given, ["groups", name], scopes, report);
 });
 
+const unknownInClaim = rule("unknown-scope-of-claim", ["scopes", "claims"], ({ scopes, claims }, report) => {
+  claims.forEach((given, index) => {
+    unknownAmong(given.scopes, ["claims", index, "scopes"], scopes, report);
+  });
+});
+
 const unknownInResource = rule(
   "unknown-scope-of-resource",
   ["scopes", "resources", "requiredScopes"],
@@ -173,6 +179,7 @@ const emptyGroup = rule("empty-group", ["groups"], ({ groups }, report) => {
 export const scopeRules: readonly Rule[] = [
   unknownInclude,
   unknownInGroup,
+  unknownInClaim,
   unknownInResource,
   unknownInClient,
   unknownInMachine,

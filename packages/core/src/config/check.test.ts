@@ -161,6 +161,23 @@ describe("the rules", () => {
       "machines.m.resources[0]",
       /there are: \/mcp/,
     ],
+    [
+      "a further URL twice",
+      {
+        resources: [
+          { path: "/a", urls: ["https://a.example/x"] },
+          { path: "/b", urls: ["https://A.example/x"] },
+        ],
+      },
+      "resources[1].urls[0]",
+      /stands at resources\[0\]\.urls\[0\] already/,
+    ],
+    [
+      "a further URL on the own host",
+      { resources: [{ path: "/a", urls: ["https://mcp.example.com/x"] }] },
+      "resources[0].urls[0]",
+      /is on the host of baseUrl/,
+    ],
     ["a path twice", { resources: [{ path: "/a" }, { path: "/a" }] }, "resources[1].path", /resources\[0\] already/],
     [
       "a required scope out of reach",

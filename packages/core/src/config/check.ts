@@ -1,3 +1,4 @@
+import { claimRules } from "./check-claims.ts";
 import { keyRules } from "./check-keys.ts";
 import { scopeRules } from "./check-scopes.ts";
 import { parseIpNetwork } from "./ip-network.ts";
@@ -5,6 +6,7 @@ import { hasOwnKeys } from "./own-keys.ts";
 import { type Rule, ruleFor } from "./rule.ts";
 import type { CoreConfig } from "./section.ts";
 import { isLoopbackHost } from "./values.ts";
+import type { Path } from "./walk.ts";
 
 /**
  * The rules to apply: the core's and a package's own. A rule of the same name takes the place of the core's, for a
@@ -116,6 +118,22 @@ const reservedPath = rule("reserved-path", ["resources"], ({ resources }, report
   });
 });
 
+const furtherUrl = rule("further-url", ["resources", "baseUrl"], ({ resources, baseUrl }, report) => {
+  const { host } = new URL(baseUrl);
+  const first = new Map<string, Path>();
+  resources.forEach(({ urls }, index) => {
+    urls?.forEach((url, at) => {
+      const here: Path = ["resources", index, "urls", at];
+      const other = first.get(url);
+      if (other !== undefined) report.problem(here, `stands at ${report.name(other)} already; give each its own`);
+      first.set(url, here);
+      if (new URL(url).host !== host) return;
+      const mend = "take a host name of its own, or write a path in an entry of its own";
+      report.problem(here, `is on the host of ${report.name(["baseUrl"])}; ${mend}`);
+    });
+  });
+});
+
 const anyLoopbackPort = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\]):\*$/;
 
 const allowedOrigin = rule("allowed-origin", ["allowedOrigins"], ({ allowedOrigins }, report) => {
@@ -176,6 +194,7 @@ const publishBefore = rule("publish-before", ["keys"], ({ keys }, report) => {
 /** What holds between the settings of the core section. */
 export const coreRules: readonly Rule[] = [
   ...scopeRules,
+  ...claimRules,
   ...keyRules,
   cognitoDomain,
   providerHint,
@@ -185,6 +204,7 @@ export const coreRules: readonly Rule[] = [
   resourceServerResource,
   duplicatePath,
   reservedPath,
+  furtherUrl,
   allowedOrigin,
   trustedProxy,
   weakSecret,

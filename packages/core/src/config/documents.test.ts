@@ -97,6 +97,7 @@ describe("configJsonSchema", () => {
     collect(generated);
     expect([...keywords].filter((key) => /[A-Z]|secret|kind/.test(key)).sort()).toEqual([
       "additionalProperties",
+      "anyOf",
       "maxItems",
       "maxLength",
       "minItems",

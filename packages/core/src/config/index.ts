@@ -1,4 +1,6 @@
 /** Settings: their schema, how they are read, checked, shown and documented. */
+export type { ChangedSetting } from "./changed-settings.ts";
+export { changedSettings, liveCoreSettings, needRestart } from "./changed-settings.ts";
 export { coreRules, reservedSegments } from "./check.ts";
 export { scopeFault } from "./check-scopes.ts";
 export type { CombinedShape } from "./combine.ts";
@@ -6,7 +8,7 @@ export { combine, entryFields } from "./combine.ts";
 export type { Environment } from "./from-environment.ts";
 export { configJsonSchema } from "./json-schema.ts";
 export type { Loaded, LoadOptions } from "./load.ts";
-export { loadConfig } from "./load.ts";
+export { fileSystem, loadConfig } from "./load.ts";
 export { nearest } from "./names.ts";
 export { parseCoreConfig } from "./parse.ts";
 export type { Problem } from "./problem.ts";

@@ -52,7 +52,8 @@ export interface Loaded<Config = unknown> {
   readonly sourceOf: (path: Path) => string;
 }
 
-const fileSystem: ReadFile = async (path) => {
+/** Reads from the file system. */
+export const fileSystem: ReadFile = async (path) => {
   const [text, { mode }] = await Promise.all([readText(path, "utf8"), stat(path)]);
   // Windows has no such bits: Node makes some up that say that everybody may read.
   return process.platform === "win32" ? { text } : { text, mode: mode & 0o777 };

@@ -93,6 +93,10 @@ const cognito = z
 
 const resource = z.strictObject({
   path: path.describe("Path of a protected MCP endpoint below base_url."),
+  urls: z
+    .array(endpointUrl())
+    .optional()
+    .describe("Further public URLs of it, on host names of their own. A token for one of its URLs opens no other."),
   name: z.string().max(200).optional().describe("Shown on the consent page and in the metadata."),
   scopes: z
     .array(scopeReference())
@@ -111,6 +115,20 @@ const scope = z.strictObject({
   description: z.string().max(200).optional().describe("Plain words for the consent page."),
   includes: z.array(scopeReference()).default([]).describe("Scopes that come with it."),
   stepUp: z.boolean().default(false).describe("Left out of the first challenge: asked for only when it is needed."),
+});
+
+const claimScopes = z.strictObject({
+  claim: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,256}$/, "a claim's name has no spaces")
+    .describe("Name of the claim, such as custom:team. email counts only where Cognito has verified it."),
+  values: z
+    .array(z.union([z.string().min(1).max(2048), z.number(), z.boolean()]))
+    .min(1)
+    .describe(
+      "The claim must be one of these, or a list that has one of them; text, number or true and false exactly.",
+    ),
+  scopes: z.array(scopeReference()).min(1),
 });
 
 const secretHashes = () =>
@@ -341,6 +359,10 @@ export const coreSection = z.strictObject({
     .record(z.string().min(1).max(128), z.array(scopeReference()))
     .default({})
     .describe("Cognito group → scopes. A group that is not here gives nothing."),
+  claims: z
+    .array(claimScopes)
+    .default([])
+    .describe("Claims of the sign-in that give scopes, besides groups. A claim that is not there gives nothing."),
   clients: z
     .record(z.string().regex(/^[\x21-\x7e]{1,256}$/), registeredClient)
     .default({})

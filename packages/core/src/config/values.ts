@@ -20,12 +20,16 @@ function milliseconds(text: string): number {
 const sizes: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2 };
 
 /** A size as `512B`, `64KiB` or `4MiB`; bytes once parsed. */
-export const byteSize = () =>
+export const byteSize = (bounds: { min?: string; max?: string } = {}) =>
   z
     .string()
     .regex(/^\d{1,6}(B|KiB|MiB)$/, "write a size such as 64KiB or 4MiB")
-    .transform((text) => Number.parseInt(text, 10) * (sizes[/[A-Za-z]+$/.exec(text)?.[0] ?? "B"] ?? 1))
+    .transform(bytes)
+    .refine((size) => bounds.min === undefined || size >= bytes(bounds.min), `must be at least ${bounds.min}`)
+    .refine((size) => bounds.max === undefined || size <= bytes(bounds.max), `must be at most ${bounds.max}`)
     .meta({ kind: "size" });
+
+const bytes = (text: string): number => Number.parseInt(text, 10) * (sizes[/[A-Za-z]+$/.exec(text)?.[0] ?? "B"] ?? 1);
 
 /** RFC 6749 §3.3 scope-token. */
 export const scopeName = () =>

@@ -18,6 +18,31 @@ export const hmac = (key: Uint8Array, value: string): Uint8Array =>
   // Node takes several times as long to find out what kind of key bare bytes are.
   createHmac("sha256", createSecretKey(key)).update(value).digest();
 
+const blockLength = 64;
+const digestLength = 32;
+
+/**
+ * HMAC-SHA-256 (RFC 2104) of many texts or bytes under one key, as base64url. Several times as fast as a key object for
+ * each: the key's two blocks are made once.
+ * @param key at most 64 bytes
+ */
+export function hmacDigester(key: Uint8Array): (value: string | Uint8Array) => string {
+  const outer = Buffer.alloc(blockLength + digestLength, 0x5c);
+  let inner = Buffer.alloc(4096, 0x36);
+  for (const [index, byte] of key.entries()) {
+    inner[index] = 0x36 ^ byte;
+    outer[index] = 0x5c ^ byte;
+  }
+  return (value) => {
+    const length = blockLength + (typeof value === "string" ? Buffer.byteLength(value) : value.length);
+    if (length > inner.length) inner = Buffer.concat([inner.subarray(0, blockLength)], 2 * length);
+    if (typeof value === "string") inner.write(value, blockLength);
+    else inner.set(value, blockLength);
+    outer.set(hash("sha256", inner.subarray(0, length), "buffer"), blockLength);
+    return hash("sha256", outer, "base64url");
+  };
+}
+
 /** Compares in a time that does not depend on where the two differ. */
 export function constantTimeEqual(a: string | Uint8Array, b: string | Uint8Array): boolean {
   const left = Buffer.from(a);

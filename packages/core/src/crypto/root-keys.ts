@@ -20,6 +20,8 @@ export interface RootKey {
   readonly session: Uint8Array;
   /** Hashes low-entropy values: user names, configured secrets. */
   readonly lookup: Uint8Array;
+  /** Links the lines of an audit trail. */
+  readonly audit: Uint8Array;
 }
 
 /** Every root key in use: the first of the configured secrets writes, all read. */
@@ -53,6 +55,7 @@ export function deriveRootKeys(secrets: readonly string[]): RootKeys {
       successor: from("successor"),
       session: from("session"),
       lookup: from("lookup"),
+      audit: from("audit"),
     };
   });
   const active = all[0];

@@ -9,6 +9,7 @@ export type Reason =
   | "body_too_large"
   | "unsupported_media_type"
   | "rate_limited"
+  | "quota_exceeded"
   | "method_not_allowed"
   | "origin_not_allowed"
   | "internal_error"
@@ -107,4 +108,9 @@ export type Reason =
   | "host_unknown"
   | "session_unknown"
   | "gateway_closing"
+  | "settings_changed"
+  | "settings_invalid"
+  | "settings_need_restart"
+  | "upstream_server_busy"
+  | "upstream_server_resting"
   | "upstream_server_unreachable";

@@ -1,6 +1,5 @@
 export { grantIndex } from "./change-grant.ts";
 
-import type { CoreConfig } from "../config/section.ts";
 import type { GrantDeps } from "./deps.ts";
 import { createEpochs, type Epochs } from "./epochs.ts";
 import { createGrantJudge, type GrantJudge } from "./judge-grant.ts";
@@ -22,16 +21,20 @@ export { rotateRefreshToken } from "./rotate-refresh-token.ts";
 /**
  * Door two and the kill switches over one store. `settled` resolves when no renewal is under way: what Cognito has
  * rotated by then is written.
+ * @param deps.tokens may change, but for the check interval
  * @param longestConsent how long an approval may be remembered, ms: a switch ends that too
  */
 export function grantChecks(
   deps: GrantDeps,
-  tokens: CoreConfig["tokens"],
-  longestConsent = 0,
+  longestConsent = (): number => 0,
 ): { epochs: Epochs; judge: GrantJudge; settled: () => Promise<void> } {
-  // A switch outlives every grant that can have begun before it, and every approval.
-  const ttl = Math.max(tokens.refreshTtl, longestConsent) + 86_400_000;
-  const epochs = createEpochs(deps, { shareFor: Math.min(1000, tokens.grantCheckInterval), ttl });
+  const epochs = createEpochs(deps, {
+    shareFor: Math.min(1000, deps.tokens.grantCheckInterval),
+    // A switch outlives every grant that can have begun before it, and every approval.
+    get ttl() {
+      return Math.max(deps.tokens.refreshTtl, longestConsent()) + 86_400_000;
+    },
+  });
   const renewer = createUpstreamRenewer(deps);
   return { epochs, judge: createGrantJudge(deps, epochs, renewer), settled: () => renewer.settled() };
 }

@@ -1,5 +1,5 @@
 import type { Reason } from "../errors/index.ts";
-import { type Grant, UnreadableRecord } from "../records/index.ts";
+import { type Grant, UnreadableRecord, type Upstream } from "../records/index.ts";
 import { StoreUnavailable } from "../store/store.ts";
 import type { GrantDeps } from "./deps.ts";
 import { endGrant } from "./end-grant.ts";
@@ -30,6 +30,7 @@ const mostCached = 50_000;
 /** After Cognito failed, this process leaves it alone for a while: with this grant, or with all if nobody was served. */
 const backoff = 5_000;
 const allGrants = "";
+const unknownMachine: Judgement = { holds: "no", reason: "machine_unknown" };
 
 export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: UpstreamRenewer): GrantJudge {
   const interval = deps.tokens.grantCheckInterval;
@@ -63,12 +64,19 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
     }
     const now = deps.clock.now();
     if (grant.absoluteUntil <= now) return no("grant_ended");
-    if (upstream.kind !== "cognito_session" && !deps.isMachine(upstream.clientId, upstream.kind)) {
-      return no("machine_unknown");
-    }
+    if (isUnknownMachine(upstream)) return no("machine_unknown");
     if (upstream.kind === "cognito_client" && upstream.until <= now) return no("upstream_ended");
     return { at: Math.min(at, epoch.readAt), judgement: { holds: "yes", grant, grantId } };
   };
+
+  const isUnknownMachine = (upstream: Upstream): boolean =>
+    upstream.kind !== "cognito_session" && !deps.isMachine(upstream.clientId, upstream.kind);
+
+  /** The settings may be others than when it was remembered; they cost nothing to ask. */
+  const underSettingsOfNow = (judgement: Judgement): Judgement =>
+    judgement.holds === "yes" && judgement.grant.upstream && isUnknownMachine(judgement.grant.upstream)
+      ? unknownMachine
+      : judgement;
 
   /** The switch has decided already: this takes what the grant still holds, Cognito's refresh token among it. */
   const endSuperseded = (grantId: string): Promise<unknown> =>
@@ -135,7 +143,7 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
   return {
     judge(grantId) {
       const known = cache.get(grantId);
-      if (known && deps.clock.monotonic() - known.at < interval) return known.judgement;
+      if (known && deps.clock.monotonic() - known.at < interval) return underSettingsOfNow(known.judgement);
       return judgeAfresh(grantId);
     },
     judgeAfresh,

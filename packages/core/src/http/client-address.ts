@@ -28,7 +28,7 @@ export const trustedNetworks = (texts: readonly string[]): readonly IpNetwork[] 
  */
 export function clientAddress(
   peer: string | undefined,
-  headers: Headers,
+  headers: Pick<Headers, "get">,
   trusted: readonly IpNetwork[],
 ): string | undefined {
   let client = peer === undefined ? undefined : readAddress(peer);

@@ -6,8 +6,8 @@ import type { Store } from "../store/store.ts";
 import { reportRotation } from "./report-rotation.ts";
 import { goesAt, keysByState, publishesAt, requestRotation, rotateAtOnce, signsFrom, sinceOf } from "./rotation.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
-import { sharedKeyring } from "./shared-keyring.ts";
-import { newSigningKey } from "./signing-key.ts";
+import { type KeyUse, sharedKeyring } from "./shared-keyring.ts";
+import { keyMaker } from "./signing-key.ts";
 
 /** A signing key as an operator sees it. Times are milliseconds since the Unix epoch. */
 export interface KeyStatus {
@@ -36,7 +36,7 @@ export interface Rotation {
   readonly signsFrom: number;
   /** The key that signed when it was asked for. */
   readonly before: string;
-  /** Ids of the keys that are gone, and with them the access tokens that they signed. */
+  /** Ids of the keys that are gone, and with them what they signed. */
   readonly dropped: readonly string[];
 }
 
@@ -45,13 +45,15 @@ export type RotationMode = "orderly" | "at_once" | "at_once_keeping_old";
 
 /** What an operator may do with the signing keys of a deployment, while it serves or not. */
 export interface KeyManagement {
-  /** Undefined where nothing was ever started with this store. Rejects where the keyring cannot be read. */
+  /** Undefined where nothing was ever started with this store that needs such keys. Rejects where the keyring cannot be read. */
   status(): Promise<KeyringStatus | undefined>;
   /** Undefined as above. Replicas in use take the change over within their check interval. */
   rotate(mode: RotationMode): Promise<Rotation | undefined>;
 }
 
+/** @param deps.use which keyring. Default: that of access tokens */
 export function keyManagement(deps: {
+  readonly use?: KeyUse;
   readonly store: Store;
   readonly keys: RootKeys;
   readonly policy: RotationPolicy;
@@ -61,12 +63,14 @@ export function keyManagement(deps: {
   readonly audit: AuditSink;
 }): KeyManagement {
   const { policy, clock } = deps;
-  const shared = sharedKeyring(deps);
+  const { use = "access_token" } = deps;
+  const shared = sharedKeyring({ ...deps, use });
+  const makeKey = keyMaker(use);
 
   const changed = (record: KeyringRecord, mode: RotationMode): KeyringRecord | undefined =>
     mode === "orderly"
-      ? requestRotation(record, clock.now(), newSigningKey)
-      : rotateAtOnce(record, clock.now(), mode === "at_once_keeping_old", newSigningKey);
+      ? requestRotation(record, clock.now(), makeKey)
+      : rotateAtOnce(record, clock.now(), mode === "at_once_keeping_old", makeKey);
 
   const outcome = (before: KeyringRecord, after: KeyringRecord): Rotation => {
     const { active, next } = keysByState(after);

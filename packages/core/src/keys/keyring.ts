@@ -5,17 +5,10 @@ import type { KeyringRecord, Stored } from "../records/index.ts";
 import type { Clock, Logger, Random } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
 import { reportRotation } from "./report-rotation.ts";
-import { keysByState, planRotation } from "./rotation.ts";
+import { keysByState, type MakeKey, planRotation } from "./rotation.ts";
 import { longestStale, type RotationPolicy } from "./rotation-policy.ts";
-import { type SharedKeyring, sharedKeyring } from "./shared-keyring.ts";
-import {
-  newSigningKey,
-  type PublicJwk,
-  publicJwkOf,
-  publicKeyOf,
-  type SigningKey,
-  signingKeyOf,
-} from "./signing-key.ts";
+import { type KeyUse, type SharedKeyring, sharedKeyring } from "./shared-keyring.ts";
+import { keyMaker, type PublicJwk, publicJwkOf, publicKeyOf, type SigningKey, signingKeyOf } from "./signing-key.ts";
 
 /** The signing keys of this deployment: one signs, all verify. */
 export interface Keyring {
@@ -47,6 +40,8 @@ export interface KeyringDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What its keys sign. Default: access tokens. */
+  readonly use?: KeyUse;
   /** How old the keys may be by which something is decided, ms. */
   readonly checkInterval: number;
   /** Keeps the shared keyring to a schedule. Without it, it is only read. */
@@ -65,9 +60,11 @@ const refreshCooldown = 3_000;
  */
 export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
   const { clock, logger, rotation, checkInterval } = deps;
-  const shared = sharedKeyring(deps);
+  const { use: keyUse = "access_token" } = deps;
+  const shared = sharedKeyring({ ...deps, use: keyUse });
+  const makeKey = keyMaker(keyUse);
   const openedAt = clock.monotonic();
-  const first = await readOrMake(shared, clock);
+  const first = await readOrMake(shared, clock, makeKey);
   let loaded = use(first.value);
   let readAt = openedAt;
   let generation = 1;
@@ -100,7 +97,7 @@ export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
   const maintain = (stored: Stored<KeyringRecord>): void => {
     if (!rotation || changing) return;
     sealed ||= stored.sealedUnder === deps.keys.dataKeys.activeKid;
-    const planned = planRotation(stored.value, clock.now(), rotation.policy, newSigningKey);
+    const planned = planRotation(stored.value, clock.now(), rotation.policy, makeKey);
     if (!planned && sealed) return;
     changing = change(stored, planned ?? stored.value, rotation.audit)
       .catch((error: unknown) => {
@@ -114,7 +111,7 @@ export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
   const read = async (): Promise<void> => {
     const at = clock.monotonic();
     const before = writes;
-    const stored = await readOrMake(shared, clock);
+    const stored = await readOrMake(shared, clock, makeKey);
     if (before !== writes) return;
     adopt(stored.value, at);
     maintain(stored);
@@ -169,11 +166,11 @@ export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
   };
 }
 
-async function readOrMake(shared: SharedKeyring, clock: Clock): Promise<Stored<KeyringRecord>> {
+async function readOrMake(shared: SharedKeyring, clock: Clock, makeKey: MakeKey): Promise<Stored<KeyringRecord>> {
   const stored = await shared.read();
   if (stored) return stored;
   const now = clock.now();
-  await shared.make({ keys: [{ ...newSigningKey(now), state: "active", since: now }] });
+  await shared.make({ keys: [{ ...makeKey(now), state: "active", since: now }] });
   const made = await shared.read();
   if (!made) throw new Error("the keyring was made and is gone again");
   return made;

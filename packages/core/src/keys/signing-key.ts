@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { labelledHash } from "../crypto/index.ts";
 import type { StoredKey } from "../records/index.ts";
+import type { KeyUse } from "./shared-keyring.ts";
 
 /** A signing key as it is used. */
 export interface SigningKey {
@@ -23,17 +24,25 @@ export interface PublicJwk {
 /** A key that nobody has yet, without a state. */
 export type FreshKey = Omit<StoredKey, "state" | "since" | "requested">;
 
+/** What the names of keys begin with. The key set has keys of every use, and a name tells which is which. */
+const kidPrefixes: Readonly<Record<KeyUse, string>> = { access_token: "", identity_assertion: "identity-" };
+
 /**
- * Makes a P-256 key pair (ES256, RFC 7518 §3.4).
- * @param now ms
+ * Makes P-256 key pairs (ES256, RFC 7518 §3.4) for a use.
+ * @returns makes one; takes the time now, ms
  */
-export function newSigningKey(now: number): FreshKey {
+export const keyMaker =
+  (use: KeyUse) =>
+  (now: number): FreshKey =>
+    newSigningKey(now, kidPrefixes[use]);
+
+function newSigningKey(now: number, prefix: string): FreshKey {
   const jwk = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
   const { x, y, d } = jwk;
   if (!x || !y || !d) throw new Error("an EC key without coordinates was made");
   // A hash of the public coordinates, in the spirit of RFC 7638: the name says nothing but which key it is.
-  const kid = labelledHash("kid", JSON.stringify({ crv: "P-256", kty: "EC", x, y })).slice(0, 16);
-  return { kid, createdAt: now, privateJwk: { kty: "EC", crv: "P-256", x, y, d } };
+  const hash = labelledHash("kid", JSON.stringify({ crv: "P-256", kty: "EC", x, y }));
+  return { kid: `${prefix}${hash.slice(0, 16)}`, createdAt: now, privateJwk: { kty: "EC", crv: "P-256", x, y, d } };
 }
 
 /** The private key, for the one that signs. */

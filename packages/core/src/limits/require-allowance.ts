@@ -31,7 +31,7 @@ export function requireAllowance(
 
 /**
  * The same over all replicas, for whoever is identified.
- * Rejects with OAuthError 429, or StoreUnavailable where the count cannot be had.
+ * Rejects with OAuthError 429.
  */
 export async function requireSharedAllowance(limit: SharedLimit, id: string, text: string): Promise<void> {
   pass(await limit.take(id), text, "temporarily_unavailable");

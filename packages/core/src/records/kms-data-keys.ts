@@ -1,5 +1,5 @@
 import { type DataKey, type DataKeys, isKmsKid, kmsKid, labelledHash, MissingKey } from "../crypto/index.ts";
-import { type Clock, withDeadline } from "../runtime/index.ts";
+import { type CallObserver, type Clock, observedCall, type RemoteOutcome, withDeadline } from "../runtime/index.ts";
 import { StoreUnavailable } from "../store/store.ts";
 
 /** A data key seals so many records at most, and for so long, ms. */
@@ -28,6 +28,7 @@ export async function kmsDataKeys(options: {
   readonly endpoint: string | undefined;
   readonly clock: Clock;
   readonly fallback: DataKeys;
+  readonly observer?: CallObserver | undefined;
 }): Promise<DataKeys> {
   const { keyId: KeyId, clock, fallback } = options;
   const sdk = await loadKms();
@@ -39,6 +40,11 @@ export async function kmsDataKeys(options: {
   const activeKid = kmsKid(labelledHash("kms-key", KeyId).slice(0, 8), fallback.activeKid);
   const opened = new Map<string, { readonly key: Uint8Array; readonly at: number }>();
   let current: { readonly key: Promise<DataKey>; readonly at: number; records: number } | undefined;
+
+  const observed = <T>(call: () => Promise<T>): Promise<T> => {
+    const { observer } = options;
+    return observer === undefined ? call() : observedCall({ observer, clock }, "kms", call, () => "ok", failureOf);
+  };
 
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -53,7 +59,7 @@ export async function kmsDataKeys(options: {
   const generate = async (): Promise<DataKey> => {
     const command = new sdk.GenerateDataKeyCommand({ KeyId, KeySpec: "AES_256", EncryptionContext });
     const { Plaintext, CiphertextBlob } = await ask(() =>
-      withDeadline(callTime, (abortSignal) => client.send(command, { abortSignal })),
+      observed(() => withDeadline(callTime, (abortSignal) => client.send(command, { abortSignal }))),
     );
     if (!Plaintext || !CiphertextBlob) throw new StoreUnavailable("KMS answered without a data key.");
     const wrapped = Buffer.from(CiphertextBlob).toString("base64url");
@@ -91,7 +97,9 @@ export async function kmsDataKeys(options: {
       try {
         // Without a key id KMS takes the one that the blob names: records of before a change of keys still open.
         const command = new sdk.DecryptCommand({ CiphertextBlob, EncryptionContext });
-        const { Plaintext } = await withDeadline(callTime, (abortSignal) => client.send(command, { abortSignal }));
+        const { Plaintext } = await observed(() =>
+          withDeadline(callTime, (abortSignal) => client.send(command, { abortSignal })),
+        );
         if (!Plaintext) return undefined;
         remember(wrapped, Plaintext);
         return Plaintext;
@@ -105,6 +113,15 @@ export async function kmsDataKeys(options: {
       }
     },
   };
+}
+
+/** The SDK names throttling, and says whose fault it was where KMS answered. */
+function failureOf(error: unknown): RemoteOutcome {
+  if (!(error instanceof Error)) return "unreachable";
+  if (error.name === "ThrottlingException") return "throttled";
+  const fault = "$fault" in error ? error.$fault : undefined;
+  if (fault === "client") return "refused";
+  return fault === "server" ? "error" : "unreachable";
 }
 
 async function loadKms(): Promise<typeof import("@aws-sdk/client-kms")> {

@@ -1,6 +1,6 @@
 import type { CoreConfig } from "../config/section.ts";
 import { deriveRootKeys, type RootKeys } from "../crypto/index.ts";
-import type { Clock } from "../runtime/index.ts";
+import type { CallObserver, Clock } from "../runtime/index.ts";
 import { kmsDataKeys } from "./kms-data-keys.ts";
 
 /**
@@ -11,7 +11,7 @@ import { kmsDataKeys } from "./kms-data-keys.ts";
  */
 export async function openKeys(
   config: Pick<CoreConfig, "secret" | "kms">,
-  deps: { readonly clock: Clock },
+  deps: { readonly clock: Clock; readonly observer?: CallObserver | undefined },
 ): Promise<RootKeys> {
   const keys = deriveRootKeys(config.secret);
   if (config.kms === undefined) return keys;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { OAuthError } from "../errors/index.ts";
-import { grantedScopes, requestedScopes, scopeCatalog } from "./index.ts";
+import { type Entitling, grantedScopes, requestedScopes, scopeCatalog } from "./index.ts";
 
+const inGroups = (groups: readonly string[]): Entitling => ({ sub: "ada", groups, claims: {} });
 const scope = (includes: string[] = [], stepUp = false) => ({ includes, stepUp });
 const catalog = scopeCatalog({
   scopes: {
@@ -68,7 +69,51 @@ describe("what groups give", () => {
     [["strangers"], []],
     [["constructor", "toString", "__proto__"], []],
   ])("%j → %j", (groups, given) => {
-    expect(catalog.ofGroups(groups)).toEqual(given);
+    expect(catalog.ofUser(inGroups(groups))).toEqual(given);
+  });
+});
+
+describe("what claims give, besides groups", () => {
+  const byClaims = scopeCatalog({
+    scopes: { read: scope(), write: scope(["read"]), admin: scope() },
+    groups: { readers: ["read"] },
+    claims: [
+      { claim: "custom:team", values: ["finance", "billing"], scopes: ["write"] },
+      { claim: "custom:team", values: ["finance", "5"], scopes: ["admin"] },
+      { claim: "level", values: [5], scopes: ["write"] },
+      { claim: "staff", values: [true], scopes: ["admin"] },
+      { claim: "email", values: ["ada@example.com"], scopes: ["read"] },
+      { claim: "sub", values: ["5a11"], scopes: ["write"] },
+      { claim: "constructor", values: ["x"], scopes: ["admin"] },
+    ],
+    machines: {},
+    resources: [],
+  });
+  test.each<[string, Partial<Entitling>, readonly string[]]>([
+    ["no claim at all", {}, []],
+    ["a value", { claims: { "custom:team": "billing" } }, ["read", "write"]],
+    ["a value of two entries", { claims: { "custom:team": "finance" } }, ["read", "write", "admin"]],
+    ["one of a list", { claims: { "custom:team": ["x", "billing"] } }, ["read", "write"]],
+    ["a list in a list", { claims: { "custom:team": [["billing"]] } }, []],
+    ["an object", { claims: { "custom:team": { finance: "finance" } } }, []],
+    ["other letters", { claims: { "custom:team": "Billing" } }, []],
+    ["two values in one text", { claims: { "custom:team": "finance,billing" } }, []],
+    ["an empty list, null and an empty text", { claims: { "custom:team": [], level: null, staff: "" } }, []],
+    ["a number", { claims: { level: 5 } }, ["read", "write"]],
+    ["the same number as a text", { claims: { level: "5" } }, []],
+    ["a number where a text is wanted", { claims: { "custom:team": 5 } }, []],
+    ["true", { claims: { staff: true } }, ["admin"]],
+    ["true as a text, and as 1", { claims: { staff: ["true", 1] } }, []],
+    ["a claim's name in other letters", { claims: { Staff: true } }, []],
+    ["an address that is verified", { email: "ada@example.com", emailVerified: true }, ["read"]],
+    ["one that is not", { email: "ada@example.com", emailVerified: false }, []],
+    ["one of which nothing is known", { email: "ada@example.com", claims: { email: "ada@example.com" } }, []],
+    ["the user's sub", { sub: "5a11" }, ["read", "write"]],
+    ["a claim that says to be the sub", { claims: { sub: "5a11" } }, []],
+    ["what objects inherit", { claims: {} }, []],
+    ["a group and a claim", { groups: ["readers"], claims: { staff: true } }, ["read", "admin"]],
+  ])("%s", (_what, user, given) => {
+    expect(byClaims.ofUser({ ...inGroups([]), ...user })).toEqual(given);
   });
 });
 

@@ -5,6 +5,7 @@ import { type CorsPolicy, clientAddress, corsHeaders, jsonAnswer, limitKey, trus
 import { answerPage, errorModel, errorPage, textsFor } from "../pages/index.ts";
 import { UnreadableRecord } from "../records/index.ts";
 import { StoreUnavailable } from "../store/store.ts";
+import { hostSpellings } from "../verify/index.ts";
 import { type Route, routes, type ServerDeps } from "./routes.ts";
 
 /**
@@ -16,7 +17,14 @@ export type FetchHandler = (request: Request, context?: { readonly address?: str
 /** Composes the endpoints to one `Request → Response` function that never throws. */
 export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
   const proxies = trustedNetworks(deps.config.trustedProxies);
-  const byPath = Map.groupBy(routes(deps), (route) => route.path);
+  const { here: own = [], further = [] } = Object.groupBy(routes(deps), ({ origin }) => (origin ? "further" : "here"));
+  const byPath = Map.groupBy(own, (route) => route.path);
+  // On the host of a resource's further URL nothing is served but what describes the resource: no page, no token.
+  const byHost = new Map(
+    [...Map.groupBy(further, ({ origin }) => origin)].flatMap(([origin = "", there]) =>
+      hostSpellings(new URL(origin)).map((host) => [host, Map.groupBy(there, (route) => route.path)]),
+    ),
+  );
 
   const failed = (route: Route, request: Request, error: unknown): Response => {
     if (error instanceof RedirectableError) return redirectError(error, deps.issuer);
@@ -34,8 +42,8 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
   };
 
   return async (request, context = {}) => {
-    const path = new URL(request.url).pathname;
-    const here = byPath.get(path);
+    const { host, pathname } = new URL(request.url);
+    const here = (byHost.get(host) ?? byPath).get(pathname);
     if (!here) return jsonAnswer(404, { error: "not_found", error_description: "There is nothing at this path." });
     const [first] = here;
     const methods = here.map((route) => route.method);

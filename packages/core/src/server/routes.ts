@@ -8,15 +8,16 @@ import {
   showLogout,
 } from "../authorize/index.ts";
 import { createInitialAccessCheck, type RegistrationPolicy } from "../clients/index.ts";
-import { keySetAge } from "../keys/index.ts";
+import { type Keyring, keySetAge } from "../keys/index.ts";
 import type { Limiter } from "../limits/index.ts";
 import {
   introspectionEndpoint,
-  machineAuthentication,
+  type MachineAuthentication,
   revocationEndpoint,
   type TokenDeps,
   tokenEndpoint,
 } from "../token/index.ts";
+import type { ProtectedResource } from "../verify/index.ts";
 import { authorizationServerMetadata, endpointPaths, openidConfiguration } from "./authorization-server-metadata.ts";
 import { protectedResourceMetadata } from "./protected-resource-metadata.ts";
 import { registerEndpoint } from "./register-endpoint.ts";
@@ -25,6 +26,9 @@ import { registerEndpoint } from "./register-endpoint.ts";
 export interface ServerDeps extends AuthorizeDeps, Omit<TokenDeps, "limits"> {
   readonly limits: AuthorizeDeps["limits"] & TokenDeps["limits"] & { readonly register: Limiter };
   readonly registrationPolicy: RegistrationPolicy;
+  /** The keys of identity assertions, where there are any. */
+  readonly identityKeyring: () => Promise<Keyring | undefined>;
+  readonly machineAuthentication: MachineAuthentication;
 }
 
 /** Who reads the answers of a route, and so in which form errors are written and whether scripts of other origins may ask. */
@@ -35,10 +39,14 @@ export interface Route {
   readonly method: "GET" | "POST";
   /** Path as the public sees it. */
   readonly path: string;
+  /** Origin of a further URL of a resource, on whose host alone it is served; undefined: on every other. */
+  readonly origin?: string;
   /** `browser`: pages. `client`: JSON, CORS for allowed origins. `anyone`: public documents, CORS for all. */
   readonly audience: Audience;
   readonly handle: (request: Request, address: string) => Response | Promise<Response>;
 }
+
+const rootForm = "/.well-known/oauth-protected-resource";
 
 /** How long documents may be cached, ms. */
 const documentAge = 300_000;
@@ -58,7 +66,7 @@ const document =
 export function routes(deps: ServerDeps): readonly Route[] {
   const base = pathOf(deps.baseUrl);
   const issuer = pathOf(deps.issuer);
-  const machine = machineAuthentication();
+  const { machineAuthentication: machine } = deps;
   const endpoints: Route[] = [
     { method: "GET", path: base + endpointPaths.authorize, audience: "browser", handle: showConsent(deps) },
     { method: "GET", path: base + endpointPaths.consent, audience: "browser", handle: listRemembered(deps) },
@@ -100,8 +108,9 @@ export function routes(deps: ServerDeps): readonly Route[] {
   const openid = document(openidConfiguration(metadata));
   const keySet = async (): Promise<Response> => {
     // While the store is away, the keys as they were known serve those who check tokens better than none.
-    await deps.keyring.current()?.catch(() => {});
-    return document(deps.keyring.jwks(), keySetAge(deps.config))();
+    const rings = [deps.keyring, await deps.identityKeyring()].filter((ring) => ring !== undefined);
+    await Promise.all(rings.map(async (ring) => ring.current()?.catch(() => {})));
+    return document({ keys: rings.flatMap((ring) => ring.jwks().keys) }, keySetAge(deps.config))();
   };
   const documents: [string, () => Response | Promise<Response>][] = [
     // RFC 8414 §3.1 puts the well-known part between host and path, OpenID Connect Discovery §4 behind the path.
@@ -111,23 +120,30 @@ export function routes(deps: ServerDeps): readonly Route[] {
   ];
   if (issuer !== "") documents.push([`/.well-known/openid-configuration${issuer}`, openid]);
 
-  const known = new Set<string>();
-  for (const resource of deps.resources.all) {
+  const described = new Map<string, Route>();
+  const describe = (resource: ProtectedResource, metadataUrl: string): void => {
+    const { origin, pathname: path } = new URL(metadataUrl);
+    const place = resource.isFurther ? { origin, path } : { path };
+    const key = `${place.origin ?? ""} ${path}`;
+    if (described.has(key)) return;
     const body = protectedResourceMetadata(resource, deps.issuer, deps.scopes.ofResource(resource.path));
-    const path = new URL(resource.metadataUrl).pathname;
-    known.add(path);
-    documents.push([path, document(body)]);
-  }
+    described.set(key, { method: "GET", ...place, audience: "anyone", handle: document(body) });
+  };
+  const { all, default: main } = deps.resources;
+  for (const resource of all) describe(resource, resource.metadataUrl);
   // The root form describes the origin's default resource, for clients that know no other (RFC 9728 §3.1).
-  const root = "/.well-known/oauth-protected-resource";
-  const main = deps.resources.default;
-  if (main && !known.has(root)) {
-    const body = protectedResourceMetadata(main, deps.issuer, deps.scopes.ofResource(main.path));
-    documents.push([root, document(body)]);
+  if (main) describe(main, `${new URL(deps.baseUrl).origin}${rootForm}`);
+  const byOrigin = Map.groupBy(
+    all.filter(({ isFurther }) => isFurther),
+    ({ url }) => new URL(url).origin,
+  );
+  for (const [origin, [only, ...others]] of byOrigin) {
+    if (only && others.length === 0) describe(only, `${origin}${rootForm}`);
   }
   return [
     ...endpoints,
     ...documents.map(([path, handle]): Route => ({ method: "GET", path, audience: "anyone", handle })),
+    ...described.values(),
   ];
 }
 

@@ -1,35 +1,27 @@
 import { type AuditSink, noAudit } from "../audit/index.ts";
-import { createConsentMemory } from "../authorize/index.ts";
-import { capabilitiesOf } from "../capabilities/capabilities.ts";
-import {
-  createAssertionKeys,
-  createAssertionVerifier,
-  createClientDirectory,
-  createMetadataDocuments,
-  parseRedirectUri,
-} from "../clients/index.ts";
 import {
   ConfigError,
   type CoreConfig,
   type CoreConfigInput,
+  changedSettings,
   coreSection,
   type Environment,
   formatProblem,
+  liveCoreSettings,
   loadConfig,
+  needRestart,
   parseCoreConfig,
 } from "../config/index.ts";
-import { hasOwnKeys } from "../config/own-keys.ts";
-import type { RootKeys } from "../crypto/index.ts";
-import { type EpochScope, endGrants, type GrantDeps, grantChecks } from "../grants/index.ts";
+import { type EpochScope, endGrants } from "../grants/index.ts";
+import { observedCognitoFetch } from "../identity/cognito/observed-fetch.ts";
 import { cognitoProvider, type IdentityProvider } from "../identity/index.ts";
-import { keyringInterval, openKeyring, rotationPolicy } from "../keys/index.ts";
-import { createLimiter, sharedLimit } from "../limits/index.ts";
-import { createGuardedFetch, type Network, systemNetwork } from "../net/index.ts";
-import { lookOf } from "../pages/index.ts";
-import { consentMarkKind, grantKind, openKeys, recordStore, transactionKind } from "../records/index.ts";
+import { type IdentityAssertions, identityAssertions } from "../keys/index.ts";
+import type { SharedCounts } from "../limits/index.ts";
+import { type Network, systemNetwork } from "../net/index.ts";
+import { openKeys } from "../records/index.ts";
 import {
+  type CallObserver,
   type Clock,
-  type ClockWatch,
   clockDeviation,
   clockWatch,
   createLogger,
@@ -40,20 +32,14 @@ import {
   systemClock,
   systemRandom,
 } from "../runtime/index.ts";
-import { scopeCatalog } from "../scopes/index.ts";
 import { openStore, type Store } from "../store/index.ts";
-import {
-  BearerRefusal,
-  type BearerVerifier,
-  createVerifier,
-  type Principal,
-  requireScopes,
-  resourceCatalog,
-} from "../verify/index.ts";
-import { endpointPaths } from "./authorization-server-metadata.ts";
-import { type FetchHandler, fetchHandler } from "./fetch-handler.ts";
+import { observedStore } from "../store/observed-store.ts";
+import { BearerRefusal, type BearerVerifier, type Principal, requireScopes } from "../verify/index.ts";
+import { compose } from "./compose.ts";
+import type { FetchHandler } from "./fetch-handler.ts";
+import { type GivenParts, openLastingParts } from "./lasting-parts.ts";
 import { createReadiness } from "./readiness.ts";
-import type { ServerDeps } from "./routes.ts";
+import { viewSettings } from "./settings-view.ts";
 import { withGlobalSignOut } from "./with-global-sign-out.ts";
 
 /** How long `close` waits for what is under way at Cognito, ms. */
@@ -72,6 +58,8 @@ export interface SallyportRuntime {
   readonly store: Store;
   /** Instead of Cognito. */
   readonly identityProvider: IdentityProvider;
+  /** Is told of every call of the store, of Cognito, of KMS and of what clients publish elsewhere. */
+  readonly observer: CallObserver;
 }
 
 /** An authorization server in front of a Cognito user pool, with the checks for what stands behind it. */
@@ -79,7 +67,8 @@ export interface Sallyport {
   /** Answers the authorization server's endpoints and all discovery documents. */
   readonly fetch: FetchHandler;
   /**
-   * Puts a handler behind both doors. The resource is the one at the request's path.
+   * Puts a handler behind both doors. The resource is the one at the request's path; on the host of a resource's further
+   * URL, the one at the whole URL.
    * @param handler gets the request and who makes it; never called without a valid token
    */
   protect(
@@ -100,11 +89,27 @@ export interface Sallyport {
    */
   endGrants(scope: EpochScope): Promise<void>;
   /**
+   * Signs who makes a request, for servers behind this deployment that want to know. The keys are made at the first call
+   * and are in the published key set from then on: call it at the start of every process of the deployment.
+   * Rejects with StoreUnavailable or UnreadableRecord where they cannot be read.
+   */
+  identityAssertions(): Promise<IdentityAssertions>;
+  /** Counts over all replicas, for limits of one's own. */
+  readonly counts: SharedCounts;
+  /**
    * What keeps this process from serving, in short texts for anybody (`store unavailable`, `keyring unreadable`,
    * `store unfit`, `clock off by 40 s`); empty: nothing. For `/readyz`: the details are logged, and whoever asks within a
    * second gets the same answer. Never rejects.
    */
   readiness(): Promise<readonly string[]>;
+  /**
+   * Takes over other settings, at once and as a whole: where it throws, nothing has changed. Everything that remembers
+   * something stays: sign-ins, keys, counts, caches. Requests that are under way finish as they began; whoever holds a
+   * stream open asks `verifier.recheck` again. What `liveCoreSettings` lists may change; all else needs a restart.
+   * @param config checked settings, all of them, as `parseCoreConfig` or `loadConfig` gives them
+   * @throws ConfigError that names each setting which needs a restart, or what is wrong
+   */
+  reconfigure(config: CoreConfig): void;
   close(): Promise<void>;
 }
 
@@ -158,113 +163,39 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
       "is missing; set SALLYPORT_SECRET to at least 32 random bytes, such as the output of `openssl rand -base64 32`";
     throw new ConfigError([{ setting: "secret", source: "default", message }]);
   }
-  const keys = await openKeys(config, { clock });
-  const fetch = runtime.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const { observer } = runtime;
+  const keys = await openKeys(config, { clock, observer });
+  const plainFetch: Fetch = runtime.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const fetch = observer === undefined ? plainFetch : observedCognitoFetch(plainFetch, { observer, clock });
   const { timeout: timeoutMs } = config.cognito;
   const { saw: sawTime } = providerClock;
   const provider =
     runtime.identityProvider ?? cognitoProvider({ ...config.cognito, fetch, clock, logger, timeoutMs, sawTime });
   const given = runtime.identityProvider !== undefined;
-  const identityProvider = await withGlobalSignOut(provider, given, config.cognito, logger);
+  const identityProvider = await withGlobalSignOut(provider, given, config.cognito, { logger, clock, observer });
   const network = runtime.network ?? systemNetwork;
-  const store = runtime.store ?? (await openStore(config.store, { clock, random, logger, sawTime: storeClock.saw }));
+  const opened = runtime.store ?? (await openStore(config.store, { clock, random, logger, sawTime: storeClock.saw }));
+  const store = observer === undefined ? opened : observedStore(opened, observer, clock);
+  const passedIn = { clock, random, logger, audit, observer };
   try {
-    return await compose(config, { clock, random, logger, audit, keys, identityProvider, network, store, watches });
+    return await composeAll(config, { ...passedIn, keys, identityProvider, network, store, watches });
   } catch (error) {
     if (runtime.store === undefined) await store.close();
     throw error;
   }
 }
 
-/** What everything else is made of. */
-interface Parts extends Omit<SallyportRuntime, "fetch"> {
-  readonly keys: RootKeys;
-  /** What is known of the machine's clock, which `clock` puts right. */
-  readonly watches: readonly ClockWatch[];
-}
-
-async function compose(config: CoreConfig, parts: Parts): Promise<Sallyport> {
-  const { clock, random, logger, audit, keys, identityProvider, store } = parts;
-  const { baseUrl, tokens } = config;
-  const issuer = config.issuer ?? new URL(baseUrl).origin;
-  const scopes = scopeCatalog(config);
-  const resources = resourceCatalog(baseUrl, config.resources, scopes.defaultsOf, config.defaultResource);
-  const grants = recordStore(grantKind, { store, keys, random });
-  const accessTtlOf = (url: string): number => resources.byUrl(url)?.accessTtl ?? tokens.accessTtl;
-  const isMachine: GrantDeps["isMachine"] = (id, kind) => {
-    const machine = Object.hasOwn(config.machines, id) ? config.machines[id] : undefined;
-    return machine !== undefined && hasOwnKeys(machine) === (kind === "registered_key");
-  };
-  const passedIn = { store, keys, clock, random, logger, audit };
-  const rotation = { policy: rotationPolicy(config), audit };
-  const keyring = await openKeyring({ ...passedIn, checkInterval: keyringInterval(config), rotation });
-  const grantDeps: GrantDeps = { ...passedIn, grants, identityProvider, tokens, accessTtlOf, isMachine };
-  const { epochs, judge, settled } = grantChecks(grantDeps, tokens, config.consent.remember);
-  const perMinute = (limit: number) => createLimiter({ clock, perMinute: limit });
-  const shared = (label: string, limit: number) => sharedLimit({ store, keys, clock, label, perMinute: limit });
-  const capabilities = capabilitiesOf(config);
-  const redirectPolicy = {
-    callbackUrl: `${baseUrl}${endpointPaths.callback}`,
-    customSchemes: config.registration.customSchemes,
-  };
-  checkRegisteredClients(config, redirectPolicy);
-
-  const guardedFetch = createGuardedFetch({ network: parts.network, clock });
-  const assertionKeys = createAssertionKeys({ fetch: guardedFetch, clock });
-  const settings = config.metadataDocuments;
-  const documents = capabilities.metadataDocuments
-    ? createMetadataDocuments({ ...passedIn, settings, policy: redirectPolicy, fetch: guardedFetch, assertionKeys })
-    : undefined;
-
-  const deps: ServerDeps = {
-    ...grantDeps,
-    issuer,
-    baseUrl,
-    config,
-    scopes,
-    resources,
-    keyring,
-    judge,
-    capabilities,
-    clients: createClientDirectory({ ...passedIn, config, assertionKeys, documents }),
-    assertions: createAssertionVerifier({ ...passedIn, audiences: [issuer, `${baseUrl}${endpointPaths.token}`] }),
-    machineKeys: new Map(
-      Object.entries(config.machines).flatMap(([id, machine]) =>
-        hasOwnKeys(machine) ? [[id, assertionKeys(machine)]] : [],
-      ),
-    ),
-    transactions: recordStore(transactionKind, { store, keys, random }),
-    consentMarks: recordStore(consentMarkKind, { store, keys, random }),
-    consentMemory: createConsentMemory({ ...passedIn, epochs, settings: config.consent }),
-    look: lookOf(config.branding),
-    registrationPolicy: { ...redirectPolicy, capabilities, scopes, settings: config.registration },
-    limits: {
-      register: perMinute(config.limits.register),
-      authorize: perMinute(config.limits.authorize),
-      consent: perMinute(config.limits.consent),
-      token: perMinute(config.limits.token),
-      introspect: perMinute(config.limits.introspect),
-      failedClientAuth: perMinute(config.limits.failedClientAuth),
-      client: shared("client", config.limits.client),
-      principal: shared("principal", config.limits.principal),
-      resourceServer: shared("resource-server", config.limits.introspect),
-    },
-  };
-  const verifier = createVerifier({
-    issuer,
-    resources,
-    scopes,
-    keyring,
-    judge,
-    identityProvider,
-    machines: config.machines,
-    clock,
-  });
+async function composeAll(config: CoreConfig, parts: GivenParts): Promise<Sallyport> {
+  const { clock, random, logger, audit, store } = parts;
+  let view = viewSettings(config);
+  const lasting = await openLastingParts(parts, () => view);
+  let answer = compose(view, lasting);
+  const { verifier, keyring } = lasting;
 
   const verify = async (request: Request): Promise<Principal> => {
-    const path = new URL(request.url).pathname;
-    const resource = resources.all.find((candidate) => new URL(candidate.url).pathname === path);
-    if (!resource) throw new RangeError(`${path} is not the path of a configured resource`);
+    const url = new URL(request.url);
+    const resource = view.resources.at(url);
+    if (!resource) throw new RangeError(`${url.pathname} is not the path of a configured resource`);
     const principal = await verifier.check(request.headers.get("authorization") ?? undefined, resource.url);
     const refusal = requireScopes(principal, resource.requiredScopes, verifier);
     if (refusal) throw refusal;
@@ -274,7 +205,7 @@ async function compose(config: CoreConfig, parts: Parts): Promise<Sallyport> {
   };
 
   return {
-    fetch: fetchHandler(deps, { allowedOrigins: config.allowedOrigins }),
+    fetch: (request, context) => answer(request, context),
     verify,
     verifier,
     protect: (handler) => async (request) => {
@@ -285,11 +216,27 @@ async function compose(config: CoreConfig, parts: Parts): Promise<Sallyport> {
         return new Response(error.body(), { status: error.status, headers: error.headers() });
       }
     },
+    reconfigure(next) {
+      const problems = needRestart(changedSettings(coreSection, view.config, next), liveCoreSettings);
+      if (problems.length > 0) throw new ConfigError(problems);
+      // All of it before any of it counts.
+      const nextView = viewSettings(next);
+      const nextAnswer = compose(nextView, lasting);
+      view = nextView;
+      answer = nextAnswer;
+    },
     readiness: createReadiness({ store, keyring, clock, logger, deviation: () => clockDeviation(parts.watches) }),
-    endGrants: (scope) => endGrants(grantDeps, epochs, scope, config.cognito.globalSignOut),
+    async identityAssertions() {
+      const ring = await lasting.identityKeyring.open();
+      return identityAssertions({ issuer: view.issuer, keyring: ring, clock, random });
+    },
+    counts: lasting.counts,
+    endGrants: (scope) => endGrants(lasting.grantDeps, lasting.epochs, scope, view.config.cognito.globalSignOut),
     async close() {
       // A token that Cognito has rotated must still reach the store.
-      await Promise.race([Promise.all([settled(), keyring.settled()]), clock.sleep(longestClose)]);
+      const identityKeys = lasting.identityKeyring.opened().then((ring) => ring?.settled());
+      const settled = Promise.all([lasting.settled(), keyring.settled(), identityKeys]);
+      await Promise.race([settled, clock.sleep(longestClose)]);
       await store.close();
       await audit.close();
     },
@@ -308,19 +255,3 @@ const ownLogger = ({
     ...(logFormat === undefined ? {} : { format: logFormat }),
     write: (line) => process.stderr.write(`${line}\n`),
   });
-
-/** Configured redirect URIs keep to the same rules as registered ones. */
-function checkRegisteredClients(config: CoreConfig, policy: Parameters<typeof parseRedirectUri>[1]): void {
-  const problems = Object.entries(config.clients).flatMap(([clientId, { redirectUris }]) =>
-    redirectUris.flatMap((uri, index) => {
-      try {
-        parseRedirectUri(uri, policy);
-        return [];
-      } catch (error) {
-        const message = error instanceof Error ? error.message : "is not a redirect URI";
-        return [{ setting: `clients.${clientId}.redirect_uris[${index}]`, source: "configuration", message }];
-      }
-    }),
-  );
-  if (problems.length > 0) throw new ConfigError(problems);
-}

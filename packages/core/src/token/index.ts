@@ -1,3 +1,4 @@
+export type { MachineAuthentication } from "./authenticate-machine.ts";
 export { machineAuthentication } from "./authenticate-machine.ts";
 export type { TokenDeps } from "./deps.ts";
 export { introspectionEndpoint } from "./introspection.ts";

@@ -81,7 +81,10 @@ async function introspect(deps: TokenDeps, token: string, paths: readonly string
   const judgement = await deps.judge.judgeAfresh(claims.sid);
   if (judgement.holds === "unknown") throw unknownNow(judgement.reason);
   if (judgement.holds === "no") return judgement.reason;
-  const principal = principalOf(claims, resource, judgement, deps.scopes);
+  const principal = principalOf(claims, resource, judgement, {
+    scopes: deps.scopes,
+    clients: deps.config.clients,
+  });
   if (typeof principal === "string") return principal;
   // Denied by default: a server that looks at `active` alone must not let somebody in who has lost every scope.
   return principal.scopes.length === 0 ? "not_entitled" : activeToken(claims, principal);

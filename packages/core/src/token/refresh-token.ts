@@ -67,10 +67,10 @@ function requested(parameter: string | undefined, deps: TokenDeps): readonly str
   return named.length === 0 ? undefined : named.map((scope) => deps.scopes.resolve(scope) ?? scope);
 }
 
-/** What the new access token gets: granted, narrowed if asked, and still given by the groups as last seen. */
+/** What the new access token gets: granted, narrowed if asked, and still given by the groups and claims as last seen. */
 function entitled(deps: TokenDeps, grant: Grant, narrowed: readonly string[] | undefined): readonly string[] {
   const { upstream } = grant;
-  const given = new Set(upstream?.kind === "cognito_session" ? deps.scopes.ofGroups(upstream.identity.groups) : []);
+  const given = new Set(upstream?.kind === "cognito_session" ? deps.scopes.ofUser(upstream.identity) : []);
   const wanted = narrowed ? new Set(deps.scopes.expand(narrowed)) : undefined;
   return grant.scopes.filter((scope) => given.has(scope) && (!wanted || wanted.has(scope)));
 }

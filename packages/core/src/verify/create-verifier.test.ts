@@ -10,7 +10,7 @@ import type { Grant } from "../records/index.ts";
 import { silentLogger, systemRandom } from "../runtime/index.ts";
 import { scopeCatalog } from "../scopes/index.ts";
 import { memoryStore, StoreUnavailable } from "../store/index.ts";
-import { BearerRefusal, createVerifier, type Principal, resourceCatalog } from "./index.ts";
+import { BearerRefusal, createVerifier, type Principal, resourceCatalog, type VerifierSettings } from "./index.ts";
 
 const clockUrl = "https://mcp.example/clock/mcp";
 const notesUrl = "https://mcp.example/notes/mcp";
@@ -98,14 +98,22 @@ async function room() {
   const cognito: { answer: () => Promise<ProviderAccessToken> } = {
     answer: () => Promise.reject(new IdentityProviderError("invalid_response", "not the pool's")),
   };
+  const at = {
+    settings: {
+      resources: resourceCatalog("https://mcp.example", paths, scopes.defaultsOf, undefined),
+      scopes,
+      machines,
+      clients: {
+        client: { name: "Client", redirectUris: ["https://client.example/cb"], secretHashes: [], firstParty: false },
+      },
+    } satisfies VerifierSettings as VerifierSettings,
+  };
   const verifier = createVerifier({
     issuer: "https://mcp.example",
-    resources: resourceCatalog("https://mcp.example", paths, scopes.defaultsOf, undefined),
-    scopes,
+    settings: () => at.settings,
     keyring,
     judge,
     identityProvider: { ...testPool(clock).provider, verifyAccessToken: () => cognito.answer() },
-    machines,
     clock,
   });
   const claims: AccessTokenClaims = {
@@ -125,6 +133,7 @@ async function room() {
     ring,
     door,
     grant,
+    at,
     verifier,
     claims,
     cognito,
@@ -450,7 +459,7 @@ describe("an access token that Cognito issued to a machine", () => {
     expect(principal).not.toHaveProperty("grantId");
     expect(door.asked).toEqual([]);
     clock.advance(3_599_999);
-    expect(await verifier.recheck(principal)).toBe(principal);
+    expect(await verifier.recheck(principal)).toEqual(principal);
     clock.advance(1);
     expect(await refusal(() => verifier.recheck(principal))).toMatchObject({ reason: "token_expired" });
   });
@@ -489,5 +498,63 @@ describe("an access token that Cognito issued to a machine", () => {
     const { verifier, cognito } = await room();
     cognito.answer = () => Promise.reject(new IdentityProviderError(failure, "no"));
     expect(await refusal(() => verifier.check(jwt, clockUrl))).toMatchObject({ status, reason });
+  });
+});
+
+describe("settings that change", () => {
+  const granting = (groups: Record<string, string[]>, more: Partial<Parameters<typeof scopeCatalog>[0]> = {}) =>
+    scopeCatalog({
+      scopes: { read: scope(), write: scope(["read"]), admin: scope(["write"]) },
+      groups,
+      machines,
+      resources: paths,
+      ...more,
+    });
+
+  test("count from the next check on, and for what is open, with no signature checked again", async () => {
+    const { verifier, bearer, at, ring } = await room();
+    const token = bearer();
+    const before = await verifier.check(token, clockUrl);
+    at.settings = { ...at.settings, scopes: granting({ writers: ["read"] }) };
+    const after = verifier.check(token, clockUrl);
+    expect(after).toMatchObject({ scopes: ["read"], entitled: ["read"] });
+    expect(verifier.check(token, clockUrl)).toBe(after);
+    expect(ring.finds).toBe(1);
+    expect(await verifier.recheck(before)).toMatchObject({ scopes: ["read"] });
+  });
+
+  test("a client that is gone is refused; what it may have now bounds its token", async () => {
+    const { verifier, bearer, at } = await room();
+    const token = bearer();
+    const principal = await verifier.check(token, clockUrl);
+    const { client } = at.settings.clients;
+    if (!client) throw new Error("no client");
+    at.settings = { ...at.settings, clients: { client: { ...client, scopes: ["read"] } } };
+    expect(verifier.check(token, clockUrl)).toMatchObject({ scopes: ["read"], entitled: ["read"] });
+    at.settings = { ...at.settings, clients: {} };
+    for (const work of [() => verifier.check(token, clockUrl), () => verifier.recheck(principal)]) {
+      expect(await refusal(work)).toMatchObject({ status: 401, reason: "client_unknown" });
+    }
+  });
+
+  test("a resource that is gone is permitted to nobody who holds a stream there", async () => {
+    const { verifier, bearer, at } = await room();
+    const principal = await verifier.check(bearer(), clockUrl);
+    at.settings = { ...at.settings, resources: resourceCatalog("https://mcp.example", [], () => [], undefined) };
+    expect(await refusal(() => verifier.recheck(principal))).toMatchObject({ status: 403, reason: "not_permitted" });
+  });
+
+  test("a machine with a token of Cognito's that holds a stream keeps what it still has, and nothing else", async () => {
+    const { verifier, at, cognito, clock } = await room();
+    const expiresAt = Math.floor(clock.now() / 1000) + 3600;
+    cognito.answer = async () => ({ clientId: "robot", sub: "robot", groups: [], scopes: ["write"], expiresAt });
+    const header = Buffer.from(JSON.stringify({ alg: "RS256", kid: "x" })).toString("base64url");
+    const principal = await verifier.check(`Bearer ${header}.e30.AAAA`, clockUrl);
+    expect(principal.scopes).toEqual(["read", "write"]);
+    const robot = { scopes: ["read"], resources: ["/clock/mcp"] };
+    at.settings = { ...at.settings, scopes: granting({}, { machines: { robot } }) };
+    expect(await verifier.recheck(principal)).toMatchObject({ scopes: ["read"], entitled: ["read"] });
+    at.settings = { ...at.settings, machines: {} };
+    expect(await refusal(() => verifier.recheck(principal))).toMatchObject({ status: 401, reason: "machine_unknown" });
   });
 });

@@ -10,36 +10,42 @@ import type { BearerVerifier } from "./bearer-verifier.ts";
 import { isOutage, type OwnToken, readOwnToken, timeFault } from "./own-token.ts";
 import type { Principal } from "./principal.ts";
 import { principalOf } from "./principal-of.ts";
-import { verifyProviderToken } from "./provider-token.ts";
+import { providerPrincipal, verifyProviderToken } from "./provider-token.ts";
 import { BearerRefusal } from "./refusal.ts";
 import type { ProtectedResource, ResourceCatalog } from "./resource-catalog.ts";
 
 const mostCached = 20_000;
 /** RFC 6750 §2.1; the scheme's name in any case (RFC 9110 §11.1). */
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+const usualScheme = "Bearer ";
+
+/** What the settings say of who may what. */
+export interface VerifierSettings extends Pick<CoreConfig, "machines" | "clients"> {
+  readonly resources: ResourceCatalog;
+  readonly scopes: ScopeCatalog;
+}
 
 export interface VerifierDeps {
   readonly issuer: string;
-  readonly resources: ResourceCatalog;
-  readonly scopes: ScopeCatalog;
+  /** Those of now: another object whenever something in them is another. What was computed with the last one is over. */
+  readonly settings: () => VerifierSettings;
   readonly keyring: Keyring;
   readonly judge: GrantJudge;
   readonly identityProvider: IdentityProvider;
-  readonly machines: CoreConfig["machines"];
   readonly clock: Clock;
 }
 
-/** A token that has passed door one, with the principal that its last judgement gave. */
+/** A token that has passed door one, with the principal that its last judgement gave under the settings of then. */
 interface KnownToken {
   readonly claims: OwnToken;
-  readonly resource: ProtectedResource;
   judgement: Judgement | undefined;
+  settings: VerifierSettings | undefined;
   principal: Principal | undefined;
 }
 
 /** Verifies our own access tokens and, for machines, Cognito's. */
 export function createVerifier(deps: VerifierDeps): BearerVerifier {
-  const { clock, keyring, judge } = deps;
+  const { clock, keyring, judge, settings } = deps;
   let known = new Map<string, KnownToken>();
   let generation = keyring.generation;
   /** The key behind a principal, for streams: where that is dropped, they end. */
@@ -56,18 +62,24 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
     if (typeof claims === "string") return claims;
     if (claims.aud !== resource.url) return "token_audience_mismatch";
     const fault = timeFault(claims, clock.now());
-    return fault ?? { claims, resource, judgement: undefined, principal: undefined };
+    return fault ?? unjudged(claims);
   };
 
   const judged = (token: KnownToken, judgement: Judgement): Principal => {
+    const now = settings();
+    if (judgement.holds === "yes" && token.principal && token.judgement === judgement && token.settings === now)
+      return token.principal;
     if (judgement.holds === "unknown") throw BearerRefusal.unavailable(judgement.reason);
-    if (judgement.holds === "no") throw BearerRefusal.invalid(judgement.reason, context(token.resource));
-    if (token.principal && token.judgement === judgement) return token.principal;
-    const principal = principalOf(token.claims, token.resource, judgement, deps.scopes);
-    if (typeof principal === "string") throw BearerRefusal.invalid(principal, context(token.resource));
+    const resource = now.resources.byUrl(token.claims.aud);
+    // The settings have changed while the request was waiting.
+    if (!resource) throw BearerRefusal.notPermitted();
+    if (judgement.holds === "no") throw BearerRefusal.invalid(judgement.reason, context(resource));
+    const principal = principalOf(token.claims, resource, judgement, now);
+    if (typeof principal === "string") throw BearerRefusal.invalid(principal, context(resource));
     signedBy.set(principal, token.claims.kid);
     token.principal = principal;
     token.judgement = judgement;
+    token.settings = now;
     return principal;
   };
 
@@ -103,24 +115,31 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
     if (!oldest.done) known.delete(oldest.value);
   };
 
-  const bothDoors = (token: string, resource: ProtectedResource): Principal | Promise<Principal> => {
+  const bothDoors = (authorization: string, resource: ProtectedResource): Principal | Promise<Principal> => {
     if (generation !== keyring.generation) {
       known = new Map();
       generation = keyring.generation;
     }
-    const digest = tokenDigest(token);
-    const cached = known.get(digest);
-    if (!cached) return unknownToken(digest, token, resource);
+    // The form of what is known need not be looked at again.
+    let digest = authorization.startsWith(usualScheme) ? tokenDigest(authorization.slice(usualScheme.length)) : "";
+    let cached = known.get(digest);
+    if (!cached) {
+      const token = bearer.exec(authorization)?.[1];
+      if (token === undefined) throw BearerRefusal.invalid("token_malformed", context(resource));
+      digest = tokenDigest(token);
+      cached = known.get(digest);
+      if (!cached) return unknownToken(digest, token, resource);
+    }
     if (cached.claims.exp * 1000 <= clock.now()) {
       known.delete(digest);
       throw BearerRefusal.invalid("token_expired", context(resource));
     }
-    if (cached.resource !== resource) throw BearerRefusal.invalid("token_audience_mismatch", context(resource));
+    if (cached.claims.aud !== resource.url) throw BearerRefusal.invalid("token_audience_mismatch", context(resource));
     return doorTwo(cached);
   };
 
   const resourceOf = (url: string): ProtectedResource => {
-    const resource = deps.resources.byUrl(url);
+    const resource = settings().resources.byUrl(url);
     if (!resource) throw new RangeError(`${url} is not one of the configured resources`);
     return resource;
   };
@@ -129,20 +148,24 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
     check(authorization, resourceUrl) {
       const resource = resourceOf(resourceUrl);
       if (authorization === undefined) throw BearerRefusal.missing(context(resource));
-      const token = bearer.exec(authorization)?.[1];
-      if (token === undefined) throw BearerRefusal.invalid("token_malformed", context(resource));
       const reading = keyring.current();
-      return reading ? reading.catch(unavailable).then(() => bothDoors(token, resource)) : bothDoors(token, resource);
+      if (!reading) return bothDoors(authorization, resource);
+      return reading.catch(unavailable).then(() => bothDoors(authorization, resource));
     },
 
     async recheck(principal) {
-      const resource = resourceOf(principal.resource);
+      const resource = settings().resources.byUrl(principal.resource);
+      // What is served no more is permitted to nobody.
+      if (!resource) throw BearerRefusal.notPermitted();
       if (clock.now() > principal.expiresAt + streamOverrun)
         throw BearerRefusal.invalid("token_expired", context(resource));
       // A token that Cognito issued has no second door: the stream lasts as long as the token.
       if (principal.grantId === undefined) {
-        if (clock.now() < principal.expiresAt) return principal;
-        throw BearerRefusal.invalid("token_expired", context(resource));
+        if (clock.now() >= principal.expiresAt) throw BearerRefusal.invalid("token_expired", context(resource));
+        const { subject, tokenScopes, expiresAt } = principal;
+        const machine = providerPrincipal(subject, tokenScopes, expiresAt, resource, settings());
+        if (typeof machine === "string") throw BearerRefusal.invalid(machine, context(resource));
+        return machine;
       }
       // Afresh: a judgement that is remembered may be an interval old already, and the stream asks once an interval.
       const judgement = await judge.judgeAfresh(principal.grantId);
@@ -164,12 +187,19 @@ export function createVerifier(deps: VerifierDeps): BearerVerifier {
         sid: principal.grantId,
         principal: principal.kind,
       };
-      return judged({ claims, resource, judgement: undefined, principal: undefined }, judgement);
+      return judged(unjudged(claims), judgement);
     },
 
     challenge: (url) => context(resourceOf(url)),
   };
 }
+
+const unjudged = (claims: OwnToken): KnownToken => ({
+  claims,
+  judgement: undefined,
+  settings: undefined,
+  principal: undefined,
+});
 
 /** The keys could not be read for too long: nothing is known, and nothing refused. */
 function unavailable(error: unknown): never {

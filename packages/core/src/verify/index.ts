@@ -1,4 +1,5 @@
 export type { BearerVerifier } from "./bearer-verifier.ts";
+export type { VerifierSettings } from "./create-verifier.ts";
 export { createVerifier } from "./create-verifier.ts";
 export { readOwnToken, timeFault } from "./own-token.ts";
 export type { Principal } from "./principal.ts";
@@ -6,4 +7,4 @@ export { principalOf } from "./principal-of.ts";
 export { BearerRefusal } from "./refusal.ts";
 export { requireScopes } from "./require-scopes.ts";
 export type { ProtectedResource, ResourceCatalog } from "./resource-catalog.ts";
-export { resourceCatalog } from "./resource-catalog.ts";
+export { hostSpellings, resourceCatalog } from "./resource-catalog.ts";

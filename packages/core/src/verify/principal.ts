@@ -18,9 +18,9 @@ export interface Principal {
   readonly resource: string;
   /** The scopes that the token itself names. */
   readonly tokenScopes: readonly string[];
-  /** What counts now: the token's scopes ∩ what the groups (or the machine's settings) give, included scopes spelled out. */
+  /** What counts now: the token's scopes ∩ what groups and claims (or the machine's settings) give, included scopes spelled out. */
   readonly scopes: readonly string[];
-  /** What a new sign-in could give at most: everything the groups (or the machine's settings) give here. */
+  /** What a new sign-in could give at most: everything that groups and claims (or the machine's settings) give here. */
   readonly entitled: readonly string[];
   /** End of the token, milliseconds since the Unix epoch. */
   readonly expiresAt: number;

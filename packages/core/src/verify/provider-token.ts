@@ -18,12 +18,11 @@ export async function verifyProviderToken(
   resource: ProtectedResource,
   deps: {
     readonly identityProvider: IdentityProvider;
-    readonly machines: CoreConfig["machines"];
-    readonly scopes: ScopeCatalog;
+    readonly settings: () => MachineSettings;
     readonly clock: Clock;
   },
 ): Promise<Principal | Reason> {
-  if (Object.keys(deps.machines).length === 0) return "token_type_invalid";
+  if (Object.keys(deps.settings().machines).length === 0) return "token_type_invalid";
   let verified: Awaited<ReturnType<IdentityProvider["verifyAccessToken"]>>;
   try {
     verified = await deps.identityProvider.verifyAccessToken(token);
@@ -34,15 +33,37 @@ export async function verifyProviderToken(
   }
   const { clientId, sub, username, audience, expiresAt } = verified;
   if (username !== undefined || sub !== clientId) return "token_type_invalid";
-  const machine = Object.hasOwn(deps.machines, clientId) ? deps.machines[clientId] : undefined;
+  if (audience !== undefined && audience !== resource.url) return "token_audience_mismatch";
+  const principal = providerPrincipal(clientId, verified.scopes, expiresAt * 1000, resource, deps.settings());
+  if (typeof principal !== "string" && principal.expiresAt <= deps.clock.now()) return "token_expired";
+  return principal;
+}
+
+/** What the settings say of machines. */
+export interface MachineSettings {
+  readonly machines: CoreConfig["machines"];
+  readonly scopes: ScopeCatalog;
+}
+
+/**
+ * Who a machine with a token of Cognito's is by the settings of now, and what counts for it.
+ * @param tokenScopes as Cognito names them
+ * @param expiresAt ms
+ */
+export function providerPrincipal(
+  clientId: string,
+  tokenScopes: readonly string[],
+  expiresAt: number,
+  resource: ProtectedResource,
+  { machines, scopes: catalog }: MachineSettings,
+): Principal | Reason {
+  const machine = Object.hasOwn(machines, clientId) ? machines[clientId] : undefined;
   // A machine with keys of its own is none of Cognito's, whatever app client has the same id.
   if (!machine || hasOwnKeys(machine)) return "machine_unknown";
-  if (audience !== undefined && audience !== resource.url) return "token_audience_mismatch";
-  const entitled = deps.scopes.ofMachine(clientId, resource.path);
-  const held = new Set(deps.scopes.expand(deps.scopes.fromProvider(verified.scopes)));
+  const entitled = catalog.ofMachine(clientId, resource.path);
+  const held = new Set(catalog.expand(catalog.fromProvider(tokenScopes)));
   const scopes = entitled.filter((scope) => held.has(scope));
   if (scopes.length === 0) return "token_scope_unmapped";
-  if (expiresAt * 1000 <= deps.clock.now()) return "token_expired";
   return {
     kind: "machine",
     subject: clientId,
@@ -50,10 +71,10 @@ export async function verifyProviderToken(
     claims: {},
     clientId,
     resource: resource.url,
-    tokenScopes: verified.scopes,
+    tokenScopes,
     scopes,
     entitled,
-    expiresAt: expiresAt * 1000,
+    expiresAt,
     doors: { token: true, grant: false },
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { resourceCatalog } from "./index.ts";
 
 const resources = ["/clock/mcp", "/notes/mcp"].map((path) => ({ path, requiredScopes: [] }));
-const catalogAt = (baseUrl: string, defaultPath?: string, list = resources) =>
+const catalogAt = (baseUrl: string, defaultPath?: string, list: Parameters<typeof resourceCatalog>[1] = resources) =>
   resourceCatalog(baseUrl, list, () => ["read"], defaultPath);
 
 describe("the resource that a `resource` parameter means (RFC 8707 §2)", () => {
@@ -102,5 +102,54 @@ describe("the catalog", () => {
     expect(catalogAt("https://mcp.example", "/notes/mcp").default?.path).toBe("/notes/mcp");
     expect(catalogAt("https://mcp.example", undefined, resources.slice(0, 1)).default?.path).toBe("/clock/mcp");
     expect(catalogAt("https://mcp.example", "/nowhere").default).toBeUndefined();
+  });
+});
+
+describe("further URLs of a resource", () => {
+  const list = [
+    { path: "/clock/mcp", urls: ["https://clock.example/mcp"], requiredScopes: ["read"] },
+    { path: "/notes/mcp", urls: ["https://notes.example/mcp", "https://n.example:8443/"], requiredScopes: [] },
+  ];
+  const catalog = catalogAt("https://mcp.example", undefined, list);
+
+  test("are resources of their own, with their own metadata and the settings of the one", () => {
+    expect(catalog.all.map(({ url, path, metadataUrl }) => [url, path, metadataUrl])).toEqual([
+      [
+        "https://mcp.example/clock/mcp",
+        "/clock/mcp",
+        "https://mcp.example/.well-known/oauth-protected-resource/clock/mcp",
+      ],
+      [
+        "https://mcp.example/notes/mcp",
+        "/notes/mcp",
+        "https://mcp.example/.well-known/oauth-protected-resource/notes/mcp",
+      ],
+      ["https://clock.example/mcp", "/clock/mcp", "https://clock.example/.well-known/oauth-protected-resource/mcp"],
+      ["https://notes.example/mcp", "/notes/mcp", "https://notes.example/.well-known/oauth-protected-resource/mcp"],
+      ["https://n.example:8443", "/notes/mcp", "https://n.example:8443/.well-known/oauth-protected-resource"],
+    ]);
+    expect(catalog.resolve("HTTPS://Clock.example:443/mcp/")?.requiredScopes).toEqual(["read"]);
+    expect(catalog.resolve("https://clock.example/clock/mcp")).toBeUndefined();
+    expect(catalog.byPath("/clock/mcp")?.url).toBe("https://mcp.example/clock/mcp");
+  });
+
+  test("make one resource no several: it is still the default", () => {
+    expect(catalogAt("https://mcp.example", undefined, list.slice(0, 1)).default?.url).toBe(
+      "https://mcp.example/clock/mcp",
+    );
+    expect(catalog.default).toBeUndefined();
+  });
+
+  test.each([
+    ["https://clock.example/mcp", "https://clock.example/mcp"],
+    ["http://clock.example:443/mcp", "https://clock.example/mcp"],
+    ["https://n.example:8443/", "https://n.example:8443"],
+    ["http://127.0.0.1:3000/clock/mcp", "https://mcp.example/clock/mcp"],
+    ["https://clock.example/clock/mcp", undefined],
+    ["https://notes.example/clock/mcp", undefined],
+    ["https://mcp.example/mcp", undefined],
+    ["https://clock.example:8443/mcp", undefined],
+  ])("a request to %s means %s", (request, url) => {
+    expect(catalog.at(new URL(request))?.url).toBe(url);
   });
 });

@@ -99,7 +99,7 @@ export function testReplica(options: {
   };
   const replica: TestReplica = {
     deps,
-    ...grantChecks(deps, tokens),
+    ...grantChecks(deps),
     audit: audit.events,
     log,
     code: () =>

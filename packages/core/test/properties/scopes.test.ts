@@ -1,10 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OAuthError } from "../../src/errors/index.ts";
-import { grantedScopes, requestedScopes, type ScopeCatalog, scopeCatalog } from "../../src/scopes/index.ts";
+import {
+  type Entitling,
+  grantedScopes,
+  requestedScopes,
+  type ScopeCatalog,
+  scopeCatalog,
+} from "../../src/scopes/index.ts";
 
 const names = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"] as const;
 const some = fc.subarray([...names]);
+const inGroups = (groups: readonly string[]): Entitling => ({ sub: "ada", groups, claims: {} });
 
 /** Catalogs as a configuration may describe them: scopes include only later ones, so that there is no ring. */
 const catalog: fc.Arbitrary<ScopeCatalog> = fc
@@ -52,7 +59,7 @@ describe("scope algebra", () => {
         fc.option(some, { nil: undefined }),
         fc.subarray(["g0", "g1", "g2", "gx"]),
         (scopes, requested, allowed, groups) => {
-          const entitled = scopes.ofGroups(groups);
+          const entitled = scopes.ofUser(inGroups(groups));
           const granted = grantedScopes(
             { requested, allowedForClient: allowed, entitled, resourcePath: "/mcp" },
             scopes,
@@ -77,7 +84,7 @@ describe("scope algebra", () => {
         fc.subarray(["g0", "g1", "g2"]),
         (scopes, a, b, g, h) => {
           const grant = (requested: readonly string[], groups: readonly string[]) =>
-            grantedScopes({ requested, entitled: scopes.ofGroups(groups), resourcePath: "/mcp" }, scopes);
+            grantedScopes({ requested, entitled: scopes.ofUser(inGroups(groups)), resourcePath: "/mcp" }, scopes);
           expect(isPartOf(grant(a, g), grant([...a, ...b], g))).toBe(true);
           expect(isPartOf(grant(a, g), grant(a, [...g, ...h]))).toBe(true);
         },
@@ -89,7 +96,7 @@ describe("scope algebra", () => {
   test("nobody without a known group gets anything, and a machine only what is written down", () => {
     fc.assert(
       fc.property(catalog, some, (scopes, requested) => {
-        const entitled = scopes.ofGroups(["gx", "__proto__", "constructor"]);
+        const entitled = scopes.ofUser(inGroups(["gx", "__proto__", "constructor"]));
         expect(grantedScopes({ requested, entitled, resourcePath: "/mcp" }, scopes)).toEqual([]);
         expect(scopes.ofMachine("stranger", "/mcp")).toEqual([]);
         expect(scopes.ofMachine("robot", "/elsewhere")).toEqual([]);

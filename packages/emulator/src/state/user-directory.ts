@@ -24,7 +24,7 @@ export interface UserDirectory {
   bySub(sub: string): User | undefined;
   /** The user, if the password is right; says nothing about `enabled` and `status`. */
   withPassword(signInName: string, password: string): User | undefined;
-  update(sub: string, change: Partial<Pick<User, "enabled" | "groups">>): void;
+  update(sub: string, change: Partial<Pick<User, "enabled" | "groups" | "attributes">>): void;
   delete(sub: string): void;
 }
 

@@ -125,13 +125,13 @@ function deniedWhole(body: RuleBody, everyone: RuleTable<number>): number | unde
 
 const nobodyHas = rule(
   "policy-scope-nobody-has",
-  ["scopes", "groups", "machines"],
-  ({ scopes, groups, machines }, report) => {
-    const given = [...Object.values(groups).flat(), ...Object.values(machines).flatMap((machine) => machine.scopes)];
-    const had = reach(given, scopes);
+  ["scopes", "groups", "claims", "machines"],
+  ({ scopes, groups, claims, machines }, report) => {
+    const others = [...claims, ...Object.values(machines)].flatMap((giver) => giver.scopes);
+    const had = reach([...Object.values(groups).flat(), ...others], scopes);
     for (const [name, { allow }] of Object.entries(scopes)) {
       if (allow === undefined || had.has(name)) continue;
-      report.warn(["scopes", name, "allow"], "nobody has this scope: no group and no machine gives it");
+      report.warn(["scopes", name, "allow"], "nobody has this scope: no group, no claim and no machine gives it");
     }
   },
 );
@@ -143,6 +143,14 @@ const groupOfNothing = rule("policy-group-of-nothing", ["scopes", "groups"], ({ 
       report.warn(["groups", group], "gives nothing: none of its scopes allows anything at a server");
     }
   }
+});
+
+const claimOfNothing = rule("policy-claim-of-nothing", ["scopes", "claims"], ({ scopes, claims }, report) => {
+  if (!hasRules(scopes)) return;
+  claims.forEach((given, index) => {
+    if (givesAnything(given.scopes, scopes)) return;
+    report.warn(["claims", index, "scopes"], "give nothing: none of these scopes allows anything at a server");
+  });
 });
 
 const serverOfNobody = rule("policy-server-of-nobody", ["scopes", "servers"], ({ scopes, servers }, report) => {
@@ -181,6 +189,7 @@ export const policyRules: readonly Rule[] = [
   neverMatches,
   nobodyHas,
   groupOfNothing,
+  claimOfNothing,
   serverOfNobody,
   unknownInTest,
 ];

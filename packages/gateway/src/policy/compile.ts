@@ -8,6 +8,8 @@ export interface PolicyConfig {
     readonly name: string;
     /** Canonical URL of the protected resource. */
     readonly resource: string;
+    /** Further URLs of the server, each a resource of its own: on host names that it has to itself. */
+    readonly urls?: readonly string[];
     readonly requiredScopes: readonly string[];
   }[];
   readonly scopes: Readonly<
@@ -19,10 +21,19 @@ export interface PolicyConfig {
   readonly deny: readonly DenyRule[];
 }
 
-/** A rule by its place in the settings. */
+/** A rule by its place in the settings; `setting` is the place in writing, such as `scopes."mcp/read".allow[0]`. */
 export type RulePlace =
-  | { readonly kind: "allow"; readonly scope: string; readonly index: number }
-  | { readonly kind: "deny"; readonly index: number };
+  | { readonly kind: "allow"; readonly scope: string; readonly index: number; readonly setting: string }
+  | { readonly kind: "deny"; readonly index: number; readonly setting: string };
+
+/** The place of an allow rule. */
+export const allowPlace = (scope: string, index: number): RulePlace => {
+  const name = /^[A-Za-z0-9_-]+$/.test(scope) ? scope : JSON.stringify(scope);
+  return { kind: "allow", scope, index, setting: `scopes.${name}.allow[${index}]` };
+};
+
+/** The place of a deny rule. */
+export const denyPlace = (index: number): RulePlace => ({ kind: "deny", index, setting: `deny[${index}]` });
 
 /** What a scope gives, ready to be looked up. */
 export interface ScopeGrants {
@@ -34,7 +45,10 @@ export interface ScopeGrants {
 /** A compiled policy: no I/O, no clock, never changed. */
 export interface Policy {
   /** By name of the server. */
-  readonly servers: ReadonlyMap<string, { readonly resource: string; readonly requiredScopes: readonly string[] }>;
+  readonly servers: ReadonlyMap<
+    string,
+    { readonly resources: ReadonlySet<string>; readonly requiredScopes: readonly string[] }
+  >;
   /** Without any rules at scopes each server goes by its required scopes alone. */
   readonly byRules: boolean;
   /** Whether one may use a part of a server only, so that its lists are filtered. */
@@ -46,6 +60,8 @@ export interface Policy {
     readonly byMachine: ReadonlyMap<string, RuleTable<RulePlace>>;
   };
   readonly challenges: Pick<BearerVerifier, "challenge">;
+  /** What it was compiled from. */
+  readonly config: PolicyConfig;
 }
 
 /**
@@ -54,12 +70,17 @@ export interface Policy {
  */
 export function compile(config: PolicyConfig, challenges: Pick<BearerVerifier, "challenge">): Policy {
   const { servers, scopes, deny } = config;
-  const places = deny.map((rule, index) => ({ rule, place: { kind: "deny", index } as const }));
+  const places = deny.map((rule, index) => ({ rule, place: denyPlace(index) }));
   const denyTable = (concerns: (rule: DenyRule) => boolean): RuleTable<RulePlace> =>
     ruleTable(places.filter(({ rule }) => concerns(rule)).map(({ rule, place }) => [rule, place]));
   const byRules = Object.values(scopes).some(({ allow }) => allow !== undefined);
   return {
-    servers: new Map(servers.map(({ name, resource, requiredScopes }) => [name, { resource, requiredScopes }])),
+    servers: new Map(
+      servers.map(({ name, resource, urls = [], requiredScopes }) => [
+        name,
+        { resources: new Set([resource, ...urls]), requiredScopes },
+      ]),
+    ),
     byRules,
     tellsApart: byRules || deny.length > 0,
     scopes: new Map(
@@ -67,7 +88,7 @@ export function compile(config: PolicyConfig, challenges: Pick<BearerVerifier, "
         scope,
         {
           closure: closureOf(scope, scopes),
-          table: ruleTable(allow.map((rule, index) => [rule, { kind: "allow", scope, index }])),
+          table: ruleTable(allow.map((rule, index) => [rule, allowPlace(scope, index)])),
         },
       ]),
     ),
@@ -77,6 +98,7 @@ export function compile(config: PolicyConfig, challenges: Pick<BearerVerifier, "
       byMachine: byName(places, "machines"),
     },
     challenges,
+    config,
   };
 }
 

@@ -45,6 +45,9 @@ export function decide(policy: Policy, principal: Principal, request: GatewayReq
   return rule === undefined ? { allow: false, because, refusal } : { allow: false, because, rule, refusal };
 }
 
+/** What decided, for the operator: the rule by its place, which names the scope, or why there is none. */
+export const decidedBy = ({ rule, because }: Decision): string => rule?.setting ?? because;
+
 /** The same decision without the answer to the client: for the entries of a list, of which there may be many. */
 export const permits = (policy: Policy, principal: Judged, request: GatewayRequest): boolean =>
   judge(policy, principal, request).allow;
@@ -52,7 +55,7 @@ export const permits = (policy: Policy, principal: Judged, request: GatewayReque
 function judge(policy: Policy, principal: Judged, request: GatewayRequest): Verdict {
   const server = policy.servers.get(request.server);
   if (server === undefined) return unknownServer;
-  if (principal.resource !== server.resource) return otherResource;
+  if (!server.resources.has(principal.resource)) return otherResource;
   const denied = deniedBy(policy, principal, request);
   if (denied !== undefined) return { allow: false, because: "a deny rule", rule: denied };
   const unclear = unjudgeable(request);

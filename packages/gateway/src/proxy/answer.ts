@@ -9,13 +9,19 @@ export interface Fault {
   /** Our own words, safe for anyone. */
   readonly text: string;
   readonly reason: Reason;
+  /** Told to the client with the error, for programs. */
+  readonly data?: Readonly<Record<string, string | number>>;
   /** Further headers: name, value, name, value … */
   readonly headers?: readonly string[];
 }
 
 /** Answers with a JSON-RPC error; `id` null where the request's own is not known (JSON-RPC 2.0 §5). */
 export function answerFault(visit: Visit, fault: Fault, id: string | number | null = visit.message?.id ?? null): void {
-  const body = JSON.stringify({ jsonrpc: "2.0", id, error: { code: fault.code, message: fault.text } });
+  const body = JSON.stringify({
+    jsonrpc: "2.0",
+    id,
+    error: { code: fault.code, message: fault.text, data: fault.data },
+  });
   const fixed = ["Content-Type", "application/json", "Cache-Control", "no-store", ...(fault.headers ?? [])];
   write(visit, fault.status, fixed, body);
 }

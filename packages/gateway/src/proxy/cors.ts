@@ -1,7 +1,10 @@
 /** How scripts of other web origins may call the MCP endpoints. */
 export interface Cors {
-  /** Whether an `Origin` header is our own or one of the configured. */
-  allows(origin: string): boolean;
+  /**
+   * Whether an `Origin` header is our own or one of the configured.
+   * @param own the origin of the URL that is asked for
+   */
+  allows(origin: string, own: string): boolean;
   /** Headers of every answer to a script, preflight or not. */
   headers(origin: string): readonly string[];
   /** Headers of the answer to a preflight request. */
@@ -17,12 +20,11 @@ const headerList = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:[ \t]*,[ \t]*[A-Za-z0-9!#$%&'
 
 /**
  * CORS without credentials: a script brings its own token.
- * @param baseUrl the gateway's public URL
  * @param allowedOrigins exact origins; on loopback hosts `:*` stands for any port (`http://localhost:*`)
  * @throws TypeError for an entry that is no origin
  */
-export function createCors(baseUrl: string, allowedOrigins: readonly string[]): Cors {
-  const exact = new Set([new URL(baseUrl).origin]);
+export function createCors(allowedOrigins: readonly string[]): Cors {
+  const exact = new Set<string>();
   const anyPort: string[] = [];
   for (const entry of allowedOrigins) {
     const loopback = anyLoopbackPort.exec(entry)?.[1];
@@ -34,7 +36,7 @@ export function createCors(baseUrl: string, allowedOrigins: readonly string[]): 
   const onLoopback = (origin: string): boolean =>
     anyPort.some((host) => origin.startsWith(host) && /^(?::\d{1,5})?$/.test(origin.slice(host.length)));
   return {
-    allows: (origin) => exact.has(origin) || onLoopback(origin),
+    allows: (origin, own) => origin === own || exact.has(origin) || onLoopback(origin),
     headers: (origin) => [
       "Access-Control-Allow-Origin",
       origin,

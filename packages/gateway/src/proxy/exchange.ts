@@ -1,38 +1,43 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
-import type { Readable } from "node:stream";
 import { type AuditSink, BearerRefusal, type BearerVerifier, type Clock, type Logger, type Principal } from "sallyport";
+import type { Dispatcher } from "undici";
 import type { Policy } from "../policy/compile.ts";
-import { decide, permits } from "../policy/decide.ts";
+import { decide, decidedBy, permits } from "../policy/decide.ts";
+import type { ListedTools } from "../policy/listed-tools.ts";
 import type { GatewayRequest } from "../policy/request.ts";
-import { answerFault, answerRefusal } from "./answer.ts";
+import { answerFault, answerRefusal, type Fault } from "./answer.ts";
+import { AnswerBody } from "./answer-body.ts";
 import { auditVisit } from "./audit-visit.ts";
-import { closing, upstreamFault } from "./faults.ts";
+import type { Passage } from "./breaker.ts";
+import { isBetweenEvents, keepAliveComment, noTail, tailAfter } from "./event-gaps.ts";
+import { closing, settingsChanged, upstreamFault } from "./faults.ts";
 import type { ListFilter } from "./filter-list.ts";
-import { filterAnswer, mayAnswerWithList, type ShownAnswer } from "./list-answer.ts";
+import { isShaped, mayAnswerWithList, type ShownAnswer, shapeAnswer } from "./list-answer.ts";
 import { mayRepeat } from "./may-repeat.ts";
 import { hasMirroredHeaders } from "./mirrored-headers.ts";
 import type { OpenExchange, OpenExchanges } from "./open-exchanges.ts";
 import { endWith, passOn } from "./pass-on.ts";
-import { readResponseHead } from "./response-headers.ts";
-import type { Agents } from "./route.ts";
+import { readResponseHead, type UpstreamHeaders } from "./response-headers.ts";
 import { maxSessionId, type SessionEnvelopes } from "./session-envelope.ts";
+import type { Connection, Upstream } from "./upstream.ts";
 import type { Visit } from "./visit.ts";
 
 /** What every exchange needs. */
 export interface ExchangeDeps {
-  readonly agents: Agents;
   readonly audit: AuditSink;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly verifier: BearerVerifier;
   readonly policy: Policy;
+  readonly listed: ListedTools;
   readonly envelopes: SessionEnvelopes;
   readonly open: OpenExchanges<Exchange>;
 }
 
-/** A forwarded request and its response: bytes go through as they come, both ends share one fate. */
-export class Exchange implements OpenExchange {
+/**
+ * A forwarded request and its response: bytes go through as they come, both ends share one fate. It is undici's handler
+ * itself: what `on…` gets comes from the upstream.
+ */
+export class Exchange implements OpenExchange, Dispatcher.DispatchHandler {
   readonly subject: string;
   readonly startedAt: number;
   readonly timeout: number;
@@ -42,15 +47,38 @@ export class Exchange implements OpenExchange {
   readonly #deps: ExchangeDeps;
   readonly #visit: Visit;
   readonly #request: GatewayRequest;
+  /** It only waits for news. */
+  readonly #isStream: boolean;
   #principal: Principal;
-  readonly #headers: readonly string[];
-  readonly #body: Buffer | undefined;
-  #upstream: ClientRequest | undefined;
-  #response: IncomingMessage | undefined;
+  #headers: string[];
+  #body: Buffer | undefined;
+  /** How it passed the breaker; `none` once the breaker knows how it went. */
+  #passage: Passage = "none";
+  #connection: Connection | undefined;
+  /** The request's bytes have gone to the connection. */
+  #written = false;
+  /** The upstream has begun to say something. */
+  #heard = false;
+  #repeated = false;
   #isEventStream = false;
+  /** The end of what has come of an event stream; undefined where nothing may be put in between. */
+  #tail: number | undefined;
+  /** Something of it has come since the last look, which was then. */
+  #hasSpoken = true;
+  #quietSince = 0;
+  /** Set where the answer is looked at on its way. */
+  #answer: AnswerBody | undefined;
+  /** Bytes of the response that are still to come, where the upstream said how many. */
+  #left = Number.POSITIVE_INFINITY;
+  /** Some of it has gone to the client. */
+  #flowing = false;
+  /** The client has been slower than the upstream. */
+  #draining = false;
   #ended = false;
   #judging = false;
-  #repeated = false;
+  /** To be judged once more: something has changed since the judgement that is under way began. */
+  #judgeAgain = false;
+  #exempt = false;
 
   /**
    * @param headers what goes upstream: name, value, name, value …
@@ -61,29 +89,34 @@ export class Exchange implements OpenExchange {
     visit: Visit,
     principal: Principal,
     request: GatewayRequest,
-    headers: readonly string[],
+    headers: string[],
     body: Buffer | undefined,
   ) {
     this.#deps = deps;
     this.#visit = visit;
     this.#principal = principal;
     this.#request = request;
+    this.#isStream = request.httpMethod === "GET" || request.method === "subscriptions/listen";
     this.#headers = headers;
     this.#body = body;
     this.subject = principal.subject;
-    this.timeout = visit.route.timeout;
+    this.timeout = visit.route.upstream.timeout;
     this.startedAt = deps.clock.monotonic();
     this.judgedAt = this.startedAt;
   }
 
   start(): void {
+    const visit = this.#visit;
+    const passage = visit.route.upstream.enter(this.#isStream);
+    if (typeof passage !== "string") {
+      const { audit, clock } = this.#deps;
+      auditVisit(audit, clock, "request.refused", visit, passage.status, passage.reason);
+      return answerFault(visit, passage);
+    }
+    this.#passage = passage;
     this.#deps.open.add(this);
     // Either it is over, or the client went away, which cancels the request (MCP, Streamable HTTP › Cancellation).
-    this.#visit.res.on("close", () => {
-      this.#ended = true;
-      this.#deps.open.delete(this);
-      if (this.#response?.complete !== true) this.#upstream?.destroy();
-    });
+    visit.res.on("close", () => this.#over());
     this.#send();
   }
 
@@ -92,36 +125,189 @@ export class Exchange implements OpenExchange {
   }
 
   async judge(): Promise<void> {
+    if (this.#exempt) return;
+    this.#judgeAgain = this.#judging;
     if (this.#judging) return;
     // Ended before, but the client does not take what is left.
     if (this.#ended) return void this.#visit.res.destroy();
     this.#judging = true;
     const refusal = await this.#refusalNow();
     this.#judging = false;
-    if (refusal !== undefined && !this.#ended) this.#end(refusal);
+    if (this.#exempt || this.#ended) return;
+    if (refusal !== undefined) this.#end(refusal);
+    else if (this.#mayShowTooMuch()) this.#endFor(settingsChanged);
+    else if (this.#judgeAgain) await this.judge();
   }
 
-  /** The gateway closes: a stream that only waits for news ends now, anything else may finish. */
-  close(): void {
-    const { httpMethod, method } = this.#request;
-    if (httpMethod === "GET" || method === "subscriptions/listen") this.#endForClosing();
+  /** A comment goes to the client where nothing else has for so long, and only between events. */
+  keepAlive(now: number, after: number): void {
+    if (this.#tail === undefined || this.#ended) return;
+    if (this.#hasSpoken) {
+      this.#hasSpoken = false;
+      this.#quietSince = now;
+    }
+    if (now - this.#quietSince < after) return;
+    this.#quietSince = now;
+    const { res } = this.#visit;
+    if (isBetweenEvents(this.#tail) && !res.writableNeedDrain && !res.writableEnded) res.write(keepAliveComment);
+  }
+
+  /** It may hold lists, and has begun unfiltered, when the settings told nobody apart. */
+  #mayShowTooMuch(): boolean {
+    const { policy } = this.#deps;
+    return (
+      policy.tellsApart && this.begun && this.#answer === undefined && mayAnswerWithList(this.#request, this.#visit.req)
+    );
+  }
+
+  /** From now on it is not judged: its server is gone from the settings, and it has some time to finish. */
+  exempt(): void {
+    this.#exempt = true;
+  }
+
+  /** The way to its server. */
+  get upstream(): Upstream {
+    return this.#visit.route.upstream;
+  }
+
+  /**
+   * The gateway closes: a stream that only waits for news ends now, anything else may finish.
+   * @param why if it is for another reason
+   */
+  close(why: Fault = closing): void {
+    if (this.#isStream) this.#endFor(why);
   }
 
   /** The gateway waits no longer. Where the client does not take its end either, the second call breaks it off. */
-  abort(): void {
+  abort(why: Fault = closing): void {
     if (this.#ended) this.#visit.res.destroy();
-    else this.#endForClosing();
+    else this.#endFor(why);
   }
 
-  #endForClosing(): void {
+  onRequestStart(): void {
+    this.#written = true;
+  }
+
+  onResponseStarted(): void {
+    this.#heard = true;
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, received: UpstreamHeaders): void {
+    // 102, 103: the answer is still to come.
+    if (status < 200 || this.#ended) return;
+    // The same once more, as bytes: a stream may be open for hours.
+    controller.rawHeaders = null;
+    this.#visit.watch?.answered(status);
+    this.#tellBreaker(status !== 502 && status !== 504);
+    // A redirect would lead clients past the gateway; a 401 would send them to sign in where that cannot help.
+    if (status === 401 || status === 407 || (status >= 300 && status < 400)) {
+      return this.#fail(502, `status ${status}`);
+    }
+    const { req, route, session } = this.#visit;
+    const head = readResponseHead(received);
+    if (head.sessionId !== undefined) {
+      if (head.sessionId.length > maxSessionId) return this.#fail(502, "session id too long");
+      const same = session?.upstreamId === head.sessionId;
+      const envelope = same ? session.envelope : this.#deps.envelopes.seal(head.sessionId, route.name, this.#principal);
+      head.forward.push("Mcp-Session-Id", envelope);
+    }
+    this.#isEventStream = head.contentType?.toLowerCase().startsWith("text/event-stream") ?? false;
+    const filter =
+      this.#deps.policy.tellsApart && mayAnswerWithList(this.#request, req) ? this.#listFilter() : undefined;
+    if (isShaped(status, head, filter, req)) {
+      this.#answer = new AnswerBody(controller);
+      const show = (shown: ShownAnswer): void => this.#show(status, shown);
+      shapeAnswer(status, this.#answer, head, filter, show, (problem) => this.#fail(502, problem));
+    } else {
+      if (head.contentLength !== undefined) this.#left = head.contentLength;
+      else if (this.#isEventStream && head.contentEncoding === undefined) this.#tail = noTail;
+      this.#begin(status, head.forward);
+      // Events that came with the head leave with it.
+      if (this.#isEventStream) process.nextTick(Exchange.flushHead, this);
+    }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#ended) return;
+    if (this.#answer !== undefined) return this.#answer.put(chunk);
+    const { res } = this.#visit;
+    this.#left -= chunk.length;
+    if (this.#left === 0) return endWith(res, chunk);
+    this.#flowing = true;
+    this.#saw(chunk);
+    if (res.write(chunk)) return;
+    controller.pause();
+    if (this.#draining) return;
+    this.#draining = true;
+    res.on("drain", () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    if (this.#connection !== undefined) this.#visit.route.upstream.keep(this.#connection);
+    this.#connection = undefined;
+    if (this.#ended) return;
+    if (this.#answer !== undefined) this.#answer.finish();
+    else if (!this.#visit.res.writableEnded) this.#visit.res.end();
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    const kept = this.#connection?.kept === true;
+    this.#drop();
+    if (this.#ended) return;
+    const attempt = { written: this.#written, heard: this.#heard, kept };
+    if (!this.#repeated && mayRepeat(this.#request, attempt, error)) {
+      this.#repeated = true;
+      this.#send();
+    } else this.#fail(502, this.begun ? "broke off" : codeOf(error));
+  }
+
+  #send(): void {
+    const { upstream } = this.#visit.route;
+    this.#connection = upstream.take();
+    this.#written = false;
+    this.#heard = false;
+    const { httpMethod: method } = this.#request;
+    const body = this.#body ?? null;
+    // With one request a connection there is nothing to hold back.
+    const blocking = false;
+    this.#connection.client.dispatch({ path: upstream.path, method, headers: this.#headers, body, blocking }, this);
+  }
+
+  /** Breaks the connection off, if there still is one. */
+  #drop(): void {
+    if (this.#connection === undefined) return;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#visit.route.upstream.drop(connection);
+  }
+
+  #over(): void {
+    this.#ended = true;
+    if (!this.begun) this.#visit.watch?.abandoned();
+    const { upstream } = this.#visit.route;
+    this.#deps.open.delete(this);
+    upstream.leave(this.#isStream);
+    if (this.#passage !== "none") upstream.breaker.abandoned(this.#passage);
+    this.#drop();
+  }
+
+  #tellBreaker(answered: boolean): void {
+    if (this.#passage === "none") return;
+    const { breaker } = this.#visit.route.upstream;
+    if (answered) breaker.succeeded(this.#passage);
+    else breaker.failed(this.#passage);
+    this.#passage = "none";
+  }
+
+  #endFor(why: Fault): void {
     if (this.#ended) return;
     this.#ended = true;
     const { audit, clock } = this.#deps;
     const action = this.begun ? "stream.closed" : "request.allowed";
-    auditVisit(audit, clock, action, this.#visit, 503, "gateway_closing");
+    auditVisit(audit, clock, action, this.#visit, why.status, why.reason);
     if (this.begun) this.#endResponse();
-    else answerFault(this.#visit, closing);
-    this.#upstream?.destroy();
+    else answerFault(this.#visit, why);
+    this.#drop();
   }
 
   #end(refusal: BearerRefusal): void {
@@ -131,7 +317,7 @@ export class Exchange implements OpenExchange {
     this.#ended = true;
     if (this.begun) this.#endResponse();
     else answerRefusal(visit, refusal);
-    this.#upstream?.destroy();
+    this.#drop();
   }
 
   /** An event stream ends in an orderly way; anything else would look whole and is broken off. */
@@ -140,95 +326,70 @@ export class Exchange implements OpenExchange {
     else this.#visit.res.destroy();
   }
 
-  #send(): void {
-    const { route } = this.#visit;
-    const { agents } = this.#deps;
-    const { hostname, port, path } = route.target;
-    const agent = route.secure ? agents.https : agents.http;
-    const options = { hostname, port, path, agent, method: this.#request.httpMethod, headers: this.#headers };
-    const upstream = route.secure ? httpsRequest(options) : httpRequest(options);
-    this.#upstream = upstream;
-    upstream.on("response", (response) => this.#receive(response));
-    upstream.on("error", (error) => this.#onUpstreamError(upstream, error));
-    endWith(upstream, this.#body);
-  }
-
-  #onUpstreamError(upstream: ClientRequest, error: Error): void {
-    if (this.#ended || upstream !== this.#upstream) return;
-    // The upstream had closed a kept connection just as it was used again: it never saw this request.
-    if (!this.begun && !this.#repeated && upstream.reusedSocket && mayRepeat(this.#request, error)) {
-      this.#repeated = true;
-      this.#send();
-    } else this.#fail(502, "code" in error && typeof error.code === "string" ? error.code : error.name);
-  }
-
-  #receive(response: IncomingMessage): void {
-    const { route, session } = this.#visit;
-    const { policy } = this.#deps;
-    response.on("error", () => this.#fail(502, "broke off"));
-    if (this.#ended) return void response.destroy();
-    this.#response = response;
-    const status = response.statusCode ?? 0;
-    // A redirect would lead clients past the gateway; a 401 would send them to sign in where that cannot help.
-    if (status === 401 || status === 407 || (status >= 300 && status < 400)) return this.#fail(502, `status ${status}`);
-    const head = readResponseHead(response.rawHeaders);
-    const headers = head.forward;
-    if (head.sessionId !== undefined) {
-      if (head.sessionId.length > maxSessionId) return this.#fail(502, "session id too long");
-      const same = session?.upstreamId === head.sessionId;
-      const envelope = same ? session.envelope : this.#deps.envelopes.seal(head.sessionId, route.name, this.#principal);
-      headers.push("Mcp-Session-Id", envelope);
-    }
-    const isEventStream = head.contentType?.toLowerCase().startsWith("text/event-stream") ?? false;
-    if (policy.tellsApart && mayAnswerWithList(this.#request, this.#visit.req)) {
-      const begin = (shown: ShownAnswer): void => this.#begin(status, shown.headers, isEventStream, shown.content);
-      filterAnswer(response, head, this.#listFilter(), begin, (problem) => this.#fail(502, problem));
-    } else this.#begin(status, headers, isEventStream, response, head.contentLength);
-  }
-
   #listFilter(): ListFilter {
-    const { route, head } = this.#visit;
+    const { route, head, message } = this.#visit;
     const ask = { server: route.name, httpMethod: "POST" } as const;
-    return {
+    const filter: ListFilter = {
       permits: (method, name) => permits(this.#deps.policy, this.#principal, { ...ask, method, name }),
       hasCacheScope: hasMirroredHeaders(head.protocolVersion),
     };
+    if (message?.method !== "tools/list") return filter;
+    const { cursor } = message.params ?? {};
+    if (cursor !== undefined && typeof cursor !== "string") return filter;
+    return {
+      ...filter,
+      sawTools: (names, nextCursor) =>
+        this.#deps.listed.saw(this.#deps.policy, route.name, { cursor, names, nextCursor }),
+    };
   }
 
-  /** @param contentLength bytes, if the upstream's own are passed on and it said how many */
-  #begin(
-    status: number,
-    headers: string[],
-    isEventStream: boolean,
-    content: Buffer | Readable,
-    contentLength?: number,
-  ): void {
-    if (this.#ended) return;
+  #begin(status: number, headers: string[]): void {
     const { res, cors } = this.#visit;
     this.begun = true;
-    this.#isEventStream = isEventStream;
+    // It is not sent again: a stream may be open for hours and needs neither.
+    this.#headers = [];
+    this.#body = undefined;
     headers.push("X-Content-Type-Options", "nosniff");
     if (this.#isEventStream) headers.push("X-Accel-Buffering", "no");
     if (cors.length > 0) headers.push(...cors);
     res.writeHead(status, headers);
-    if (this.#isEventStream) res.flushHeaders();
     auditVisit(this.#deps.audit, this.#deps.clock, "request.allowed", this.#visit, status);
-    if (Buffer.isBuffer(content)) endWith(res, content);
-    else passOn(content, res, contentLength);
+  }
+
+  #show(status: number, { headers, content }: ShownAnswer): void {
+    if (this.#ended) return;
+    this.#begin(status, headers);
+    const { res } = this.#visit;
+    if (this.#isEventStream) res.flushHeaders();
+    if (Buffer.isBuffer(content)) return endWith(res, content);
+    if (this.#isEventStream && !isCoded(headers)) {
+      this.#tail = noTail;
+      content.on("data", (chunk: Buffer) => this.#saw(chunk));
+    }
+    passOn(content, res);
+  }
+
+  #saw(chunk: Buffer): void {
+    if (this.#tail === undefined) return;
+    this.#tail = tailAfter(this.#tail, chunk);
+    this.#hasSpoken = true;
   }
 
   async #refusalNow(): Promise<BearerRefusal | undefined> {
-    const { verifier, policy, logger } = this.#deps;
+    const { verifier, logger } = this.#deps;
     const { route } = this.#visit;
-    try {
-      const principal = await verifier.recheck(this.#principal);
-      const decision = decide(policy, principal, this.#request);
+    const refusalFor = (principal: Principal): BearerRefusal | undefined => {
+      const decision = decide(this.#deps.policy, principal, this.#request);
+      this.#visit.because = decidedBy(decision);
       if (!decision.allow) return decision.refusal;
       this.#principal = principal;
       return undefined;
+    };
+    try {
+      return refusalFor(await verifier.recheck(this.#principal));
     } catch (error) {
-      // 503: nothing is known now, the stream goes on until the next time.
-      if (error instanceof BearerRefusal) return error.status === 503 ? undefined : error;
+      // 503: nothing new is known of who it is, the stream goes on until the next time; what the policy says is known.
+      if (error instanceof BearerRefusal) return error.status === 503 ? refusalFor(this.#principal) : error;
       logger.error("an open response could not be judged", { server: route.name, error: nameOf(error) });
       return BearerRefusal.unavailable("internal_error");
     }
@@ -238,6 +399,7 @@ export class Exchange implements OpenExchange {
   #fail(status: 502 | 504, problem: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#tellBreaker(false);
     const { audit, clock, logger } = this.#deps;
     const visit = this.#visit;
     const fault = upstreamFault(status);
@@ -245,8 +407,18 @@ export class Exchange implements OpenExchange {
     auditVisit(audit, clock, this.begun ? "stream.closed" : "request.allowed", visit, status, fault.reason);
     if (this.begun) visit.res.destroy();
     else answerFault(visit, fault);
-    this.#upstream?.destroy();
+    this.#drop();
+  }
+
+  /** The head of a stream leaves now, unless it has left with its first event. */
+  static flushHead(exchange: Exchange): void {
+    if (!exchange.#flowing && !exchange.#ended) exchange.#visit.res.flushHeaders();
   }
 }
 
+const isCoded = (headers: readonly string[]): boolean =>
+  headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === "content-encoding");
+
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);
+
+const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : error.name);

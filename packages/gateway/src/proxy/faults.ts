@@ -62,12 +62,39 @@ export const tooManyOpen: Fault = {
   headers: ["Retry-After", "1"],
 };
 
+/** @param retryAfter whole seconds until there is room again */
+export const quotaExceeded = (retryAfter: number): Fault => ({
+  status: 429,
+  code: transport,
+  reason: "quota_exceeded",
+  text: `There have been too many requests of this kind. Try again in ${retryAfter} s.`,
+  data: { reason: "quota_exceeded", retryAfter },
+  headers: ["Retry-After", String(retryAfter)],
+});
+
 export const closing: Fault = {
   status: 503,
   code: transport,
   reason: "gateway_closing",
   text: "The gateway is shutting down. Try again.",
   headers: ["Retry-After", "1", "Connection", "close"],
+};
+
+/** The server of a request is gone from the settings, or is to be found elsewhere by now. */
+export const settingsChanged: Fault = {
+  status: 503,
+  code: transport,
+  reason: "settings_changed",
+  text: "The gateway's settings for this MCP server have changed. Connect again.",
+  headers: ["Retry-After", "1"],
+};
+
+/** The same, found out while the request was still being read. */
+export const serverGone: Fault = {
+  status: 404,
+  code: transport,
+  reason: "settings_changed",
+  text: "This MCP server is no longer here.",
 };
 
 export const repeatedHeader = (name: string): Fault => ({
@@ -94,4 +121,22 @@ export const upstreamFault = (status: 502 | 504): Fault => ({
     status === 504
       ? "The MCP server behind this gateway did not respond in time."
       : "The MCP server behind this gateway could not be reached or gave no usable response.",
+});
+
+/** More is under way at a server than it may have to deal with. */
+export const upstreamBusy: Fault = {
+  status: 503,
+  code: transport,
+  reason: "upstream_server_busy",
+  text: "The MCP server behind this gateway has as many requests open as it may have. Try again.",
+  headers: ["Retry-After", "1"],
+};
+
+/** A server has failed again and again. @param rest milliseconds until one request may try */
+export const upstreamResting = (rest: number): Fault => ({
+  status: 503,
+  code: transport,
+  reason: "upstream_server_resting",
+  text: "The MCP server behind this gateway has failed repeatedly and is left alone for a moment. Try again later.",
+  headers: ["Retry-After", String(Math.max(1, Math.ceil(rest / 1000)))],
 });

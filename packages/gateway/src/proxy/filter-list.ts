@@ -12,6 +12,8 @@ export interface ListFilter {
   readonly permits: (method: string, name: string) => boolean;
   /** From 2026-07-28 on: the result says who may keep it (MCP, Caching). */
   readonly hasCacheScope: boolean;
+  /** Told the names in a list of tools, also of those that are hidden; `nextCursor` where it goes on. */
+  readonly sawTools?: (names: readonly string[], nextCursor: string | undefined) => void;
 }
 
 /**
@@ -28,6 +30,7 @@ export function filterLists(message: unknown, filter: ListFilter): unknown {
     const entries = result[member];
     if (!Array.isArray(entries)) continue;
     found = true;
+    if (member === "tools") filter.sawTools?.(entries.flatMap(nameOf), cursorOf(result.nextCursor));
     result[member] = entries.filter((entry: unknown) => {
       const name = isObject(entry) ? entry[key] : undefined;
       return typeof name === "string" && filter.permits(method, name);
@@ -37,6 +40,10 @@ export function filterLists(message: unknown, filter: ListFilter): unknown {
   if (filter.hasCacheScope || "cacheScope" in result) result.cacheScope = "private";
   return { ...message, result };
 }
+
+const nameOf = (tool: unknown): string[] => (isObject(tool) && typeof tool.name === "string" ? [tool.name] : []);
+
+const cursorOf = (cursor: unknown): string | undefined => (typeof cursor === "string" ? cursor : undefined);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

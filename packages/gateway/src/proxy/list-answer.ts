@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { pipeline, type Readable } from "node:stream";
+import { pipeline, type Readable, type Transform } from "node:stream";
 import type { GatewayRequest } from "../policy/request.ts";
-import { decoderOf } from "./content-coding.ts";
+import { decoderOf, takesCoding } from "./content-coding.ts";
 import { filterEvents } from "./filter-events.ts";
 import { filterLists, type ListFilter } from "./filter-list.ts";
 import type { ResponseHead } from "./response-headers.ts";
@@ -25,44 +25,72 @@ export interface ShownAnswer {
   readonly content: Buffer | Readable;
 }
 
+/** A response's form, as far as it decides how to read it. */
+function formOf(contentType: string | undefined): "json" | "events" | "other" {
+  const type = contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (type === "text/event-stream") return "events";
+  return type === "application/json" || type.endsWith("+json") ? "json" : "other";
+}
+
+/** An error page, from whatever stands before the server: no MCP client reads a list in it. */
+const isErrorPage = (status: number, head: ResponseHead): boolean =>
+  status >= 400 && formOf(head.contentType) === "other";
+
 /**
- * Takes out of an upstream's answer what its reader may not use.
+ * Whether an answer cannot go on as it came: something may have to be taken out of it, or it is in a content coding
+ * that nobody asked for.
+ * @param filter given where there may be a list in it
+ */
+export function isShaped(
+  status: number,
+  head: ResponseHead,
+  filter: ListFilter | undefined,
+  req: IncomingMessage,
+): boolean {
+  if (filter !== undefined && !isErrorPage(status, head)) return true;
+  // Nothing is in no coding.
+  if (head.contentEncoding === undefined || head.contentLength === 0) return false;
+  return !takesCoding(req.headers["accept-encoding"], head.contentEncoding);
+}
+
+/**
+ * Decodes an upstream's answer and takes out of it what its reader may not use.
  * @param onReady told once, what to show
  * @param onProblem told why it cannot be shown; perhaps after `onReady`, where it broke off later
  */
-export function filterAnswer(
-  response: IncomingMessage,
+export function shapeAnswer(
+  status: number,
+  body: Readable,
   head: ResponseHead,
-  filter: ListFilter,
+  filter: ListFilter | undefined,
   onReady: (answer: ShownAnswer) => void,
   onProblem: (problem: string) => void,
 ): void {
-  const status = response.statusCode ?? 0;
   const failed = status >= 400;
-  const type = head.contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
-  const isJson = type === "application/json" || type.endsWith("+json");
-  const isEventStream = type === "text/event-stream";
-  // An error page, from whatever stands before the server: no MCP client reads a list in it.
-  if (failed && !isJson && !isEventStream) return onReady({ headers: head.forward, content: response });
-
+  const form = formOf(head.contentType);
   const decoder = decoderOf(head.contentEncoding);
-  if (decoder === null) return onProblem("a list in a content coding that cannot be read");
-  const headers = withoutFraming(head.forward);
-  const settle = (error: Error | null | undefined): void => {
-    if (error) onProblem(`a list that cannot be read: ${error.name}`);
-  };
-  if (isEventStream) {
-    const events = filterEvents(filter, maxHeld);
-    if (decoder) pipeline(response, decoder, events, settle);
-    else pipeline(response, events, settle);
-    return onReady({ headers, content: events });
+  const isLookedAt = filter !== undefined && !isErrorPage(status, head);
+  if (decoder === null) {
+    if (isLookedAt) return onProblem("a list in a content coding that cannot be read");
+    return onReady({ headers: head.forward, content: body });
   }
-  const source = decoder ? pipeline(response, decoder, settle) : response;
-  readWhole(source, (body) => {
-    if (body === undefined) return onProblem("a list that is too long");
-    const shown = isJson ? filterJson(body, filter) : undefined;
-    if (shown === undefined && !failed && body.length > 0) return onProblem("a list in a form that cannot be read");
-    const content = shown ?? body;
+  const headers = withoutFraming(head.forward);
+  const through = (source: Readable, step: Transform): Transform => {
+    const settle = (error: Error | null | undefined): void => {
+      if (error) onProblem(`an answer that cannot be read: ${error.name}`);
+    };
+    // A decoder finds out that its input was cut off only after the pipeline has taken its leave.
+    step.on("error", settle);
+    return pipeline(source, step, settle);
+  };
+  const source = decoder ? through(body, decoder) : body;
+  if (!isLookedAt) return onReady({ headers, content: source });
+  if (form === "events") return onReady({ headers, content: through(source, filterEvents(filter, maxHeld)) });
+  readWhole(source, (whole) => {
+    if (whole === undefined) return onProblem("a list that is too long");
+    const shown = form === "json" ? filterJson(whole, filter) : undefined;
+    if (shown === undefined && !failed && whole.length > 0) return onProblem("a list in a form that cannot be read");
+    const content = shown ?? whole;
     headers.push("Content-Length", String(content.length));
     onReady({ headers, content });
   });

@@ -16,12 +16,28 @@ const harmless = new Set([
   "subscriptions/listen",
 ]);
 
+/** How an attempt to send a request has ended. */
+export interface Attempt {
+  /** Its bytes have gone to the connection. */
+  readonly written: boolean;
+  /** The upstream has begun to answer. */
+  readonly heard: boolean;
+  /** The connection had carried others before. */
+  readonly kept: boolean;
+}
+
+/** The connection was refused or lost. What takes its time, or would end the same way again, is not among them. */
+const lost = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+
 /**
- * Whether a request that a kept connection lost may be sent once more. A tool call never is: the upstream may have
- * begun it (RFC 9110 §9.2.2).
+ * Whether a request may be sent once more. One that never left may be. Where a kept connection was lost without an
+ * answer, the upstream most likely closed it just as it was used again; but a tool call may have begun there and never
+ * is repeated (RFC 9110 §9.2.2).
  */
-export function mayRepeat(request: GatewayRequest, error: Error): boolean {
-  const lost = "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
-  if (!lost) return false;
+export function mayRepeat(request: GatewayRequest, attempt: Attempt, error: Error): boolean {
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code !== "string" || !lost.has(code)) return false;
+  if (!attempt.written) return true;
+  if (!attempt.kept || attempt.heard) return false;
   return request.httpMethod === "POST" ? harmless.has(request.method ?? "") : true;
 }

@@ -28,7 +28,7 @@ export const hasMirroredHeaders = (version: string | undefined): boolean =>
 export function findHeaderMismatch(head: RequestHead, message: Message): string | undefined {
   const { method, params, kind } = message;
   if (method === undefined) return undefined;
-  const claimed = kind === "request" && claimsRevision(params);
+  const claimed = kind === "request" && claimedRevision(params) !== undefined;
   if (head.mcpMethod === undefined) {
     if (claimed) return "The Mcp-Method header is missing. It must repeat the method of the body.";
   } else if (head.mcpMethod !== method) return "The Mcp-Method header and the method of the body differ.";
@@ -73,7 +73,23 @@ function decodeHeaderValue(value: string): string | undefined {
   }
 }
 
-function claimsRevision(params: Message["params"]): boolean {
+/** The revision that a body itself says it is of; undefined where it says none. */
+function claimedRevision(params: Message["params"]): unknown {
   const meta = params?._meta;
-  return typeof meta === "object" && meta !== null && claimMember in meta;
+  if (typeof meta !== "object" || meta === null || !Object.hasOwn(meta, claimMember)) return undefined;
+  return claimMember in meta ? meta[claimMember] : undefined;
+}
+
+/**
+ * Compares the revision that a request's body names with the `MCP-Protocol-Version` header: what depends on the
+ * revision, here or at whatever stands before the upstream, goes by the header.
+ * @returns what is wrong, for the error `-32020`; undefined if nothing is
+ */
+export function findRevisionMismatch(head: RequestHead, message: Message): string | undefined {
+  if (message.kind !== "request") return undefined;
+  const claimed = claimedRevision(message.params);
+  if (claimed === undefined || claimed === head.protocolVersion) return undefined;
+  return head.protocolVersion === undefined
+    ? "The MCP-Protocol-Version header is missing. It must repeat the revision that the body names."
+    : "The MCP-Protocol-Version header and the revision that the body names differ.";
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { hasAmbiguousMembers } from "./ambiguous-members.ts";
+import { memberFault, mostNested } from "./ambiguous-members.ts";
 
 /** One JSON-RPC message, as far as the gateway reads it. */
 export interface Message {
@@ -39,6 +39,11 @@ const nameMembers: Readonly<Record<string, string>> = {
 export function parseMessage(body: Buffer): Message | NoMessage {
   if (!isUtf8(body)) return { id: null, code: -32700, text: "The body must be JSON in UTF-8." };
   const text = body.toString("utf8");
+  // Before anything is made of it: a text of nothing but brackets would become as many lists.
+  const fault = memberFault(text);
+  if (fault === "too deep") {
+    return { id: null, code: -32600, text: `The body is nested too deeply: ${mostNested} levels are the most.` };
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -50,7 +55,7 @@ export function parseMessage(body: Buffer): Message | NoMessage {
   }
   if (!isObject(value)) return { id: null, code: -32600, text: "The body must be one JSON-RPC message." };
   const id = idOf(value.id);
-  if (hasAmbiguousMembers(text)) {
+  if (fault === "ambiguous") {
     return { id, code: -32600, text: "Members of the message must have distinct names, written as JSON-RPC has them." };
   }
   const method = value.method;
@@ -61,8 +66,13 @@ export function parseMessage(body: Buffer): Message | NoMessage {
     return { id, code: -32600, text: "The message must have a method, or be a response." };
   }
   const params = isObject(value.params) ? value.params : undefined;
+  const name = params === undefined ? undefined : nameIn(method, params);
+  // RFC 8259 §8.2: what half a character becomes differs from parser to parser.
+  if (!method.isWellFormed() || name?.isWellFormed() === false) {
+    return { id, code: -32600, text: "Method and name must be well-formed Unicode: half of a surrogate pair is none." };
+  }
   const kind = "id" in value ? "request" : "notification";
-  return { kind, id, method, name: params === undefined ? undefined : nameIn(method, params), params };
+  return { kind, id, method, name, params };
 }
 
 /** Whether a body was refused. */

@@ -1,4 +1,4 @@
-import { type Fate, requestHeaderFate } from "./request-headers.ts";
+import { type Fate, foldedHeader, requestHeaderFate } from "./request-headers.ts";
 
 /** The request's headers after one pass over them. */
 export interface RequestHead {
@@ -14,6 +14,9 @@ export interface RequestHead {
   mcpName: string | undefined;
   sessionId: string | undefined;
   connection: string | undefined;
+  traceparent: string | undefined;
+  tracestate: string | undefined;
+  baggage: string | undefined;
   /** Name of a header that may come once only and came more often. */
   repeated: string | undefined;
   /** What goes upstream as it came: name, value, name, value … */
@@ -49,6 +52,9 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
     mcpName: undefined,
     sessionId: undefined,
     connection: undefined,
+    traceparent: undefined,
+    tracestate: undefined,
+    baggage: undefined,
     repeated: undefined,
     forward: [],
   };
@@ -63,9 +69,12 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
   return head;
 }
 
+/** Headers that may come in several lines; of `traceparent` two make one that is not well formed. */
+const lists: ReadonlySet<Field> = new Set(["connection", "traceparent", "tracestate", "baggage"]);
+
 function take(head: RequestHead, field: Field, value: string, name: string, forward: boolean): void {
   if (head[field] === undefined) head[field] = value;
-  else if (field === "connection") head.connection += `,${value}`;
+  else if (lists.has(field)) head[field] += `,${value}`;
   else head.repeated ??= name;
   if (forward) head.forward.push(name, value);
 }
@@ -79,5 +88,16 @@ function removeNamed(headers: string[], connection: string): void {
   named.delete("mcp-protocol-version");
   for (let i = headers.length - 2; i >= 0; i -= 2) {
     if (named.has((headers[i] ?? "").toLowerCase())) headers.splice(i, 2);
+  }
+}
+
+/**
+ * Takes headers out, whatever their spelling.
+ * @param headers name, value, name, value …
+ * @param names folded
+ */
+export function removeHeaders(headers: string[], names: ReadonlySet<string>): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (names.has(foldedHeader(headers[i] ?? ""))) headers.splice(i, 2);
   }
 }

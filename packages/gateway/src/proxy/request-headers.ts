@@ -6,7 +6,7 @@ export type Fate =
   | "drop"
   | { readonly field: Exclude<keyof RequestHead, "forward" | "repeated">; readonly forward: boolean };
 
-/** Headers that the gateway itself reads. Each may come once only. */
+/** Headers that the gateway itself reads. Each may come once only, but for those of traces. */
 const read: Readonly<Record<string, Fate>> = {
   host: { field: "host", forward: false },
   origin: { field: "origin", forward: false },
@@ -20,6 +20,9 @@ const read: Readonly<Record<string, Fate>> = {
   "mcp-method": { field: "mcpMethod", forward: false },
   "mcp-name": { field: "mcpName", forward: false },
   "mcp-session-id": { field: "sessionId", forward: false },
+  traceparent: { field: "traceparent", forward: false },
+  tracestate: { field: "tracestate", forward: false },
+  baggage: { field: "baggage", forward: false },
 };
 
 /** Headers that a client may send but no upstream may get from one. `prefixes` match the beginning of a name. */
@@ -71,6 +74,12 @@ export const droppedRequestHeaders: readonly {
       "cf-access-",
       "x-vouch-",
       "x-pomerium-",
+      "x-consumer-",
+      "x-credential-",
+      "x-oidc-",
+      "x-saml-",
+      "x-jwt-",
+      "tailscale-",
     ],
   },
   {
@@ -104,13 +113,32 @@ export const droppedRequestHeaders: readonly {
 const names = new Set(droppedRequestHeaders.flatMap((rule) => rule.names));
 const prefixes = droppedRequestHeaders.flatMap((rule) => rule.prefixes);
 
+/** A name as servers take it that know letters, digits and one mark only (CGI, PHP): `X.Api_Key` is `x-api-key`. */
+export const foldedHeader = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "-");
+
+/** Repeats an argument of a tool, under a name that the server's own list gives (MCP 2026-07-28, Request Metadata). */
+const parameter = "mcp-param-";
+
 /**
  * What becomes of a request header.
- * A name with an underscore never goes upstream: CGI and WSGI servers read `X_User` and `X-User` as one.
+ * A name that another spelling of a dropped one could be never goes upstream, nor does any with an underscore: CGI and
+ * WSGI servers read `X_User` and `X-User` as one.
  * @param name in small letters
  */
 export function requestHeaderFate(name: string): Fate {
   if (Object.hasOwn(read, name)) return read[name] ?? "drop";
-  if (name.includes("_") || names.has(name)) return "drop";
-  return prefixes.some((prefix) => name.startsWith(prefix)) ? "drop" : "forward";
+  if (name.startsWith(parameter)) return "forward";
+  const folded = foldedHeader(name);
+  if (name.includes("_") || names.has(folded) || Object.hasOwn(read, folded)) return "drop";
+  return prefixes.some((prefix) => folded.startsWith(prefix)) ? "drop" : "forward";
 }
+
+const ofThisHop = new Set(["keep-alive", "te", "trailer", "upgrade", "expect", "accept", "accept-encoding"]);
+const reserved = ["proxy-", "mcp-", "sec-"];
+
+/** Whether a header means something to the gateway, to HTTP or to MCP, so that no credential may take its name. */
+export const isReservedForUpstream = (name: string): boolean =>
+  (Object.hasOwn(read, name) && name !== "authorization") ||
+  ofThisHop.has(name) ||
+  name === "last-event-id" ||
+  reserved.some((prefix) => name.startsWith(prefix));

@@ -82,13 +82,16 @@ const maxFates = 1000;
 function fateOf(name: string): Fate {
   const known = fates.get(name);
   if (known !== undefined) return known;
-  const fate = responseHeaderFate(name.toLowerCase());
+  const fate = responseHeaderFate(name);
   if (fates.size < maxFates) fates.set(name, fate);
   return fate;
 }
 
-/** Reads `IncomingMessage.rawHeaders` of an upstream's response once, in order. */
-export function readResponseHead(rawHeaders: readonly string[]): ResponseHead {
+/** An upstream's headers by their names in small letters; several values where a name came more than once. */
+export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** Decides for each header of an upstream's response what becomes of it. */
+export function readResponseHead(received: UpstreamHeaders): ResponseHead {
   const head: ResponseHead = {
     forward: [],
     contentType: undefined,
@@ -97,41 +100,48 @@ export function readResponseHead(rawHeaders: readonly string[]): ResponseHead {
     sessionId: undefined,
   };
   let named: Set<string> | undefined;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? "";
-    const value = rawHeaders[i + 1] ?? "";
-    switch (fateOf(name)) {
-      case "forward":
-        head.forward.push(name, value);
-        break;
-      case "contentType":
-        head.contentType = value;
-        head.forward.push(name, value);
-        break;
-      case "contentEncoding":
-        head.contentEncoding = head.contentEncoding === undefined ? value : `${head.contentEncoding},${value}`;
-        head.forward.push(name, value);
-        break;
-      case "contentLength":
-        head.contentLength = Number(value);
-        head.forward.push(name, value);
-        break;
-      case "sessionId":
-        head.sessionId = value;
-        break;
-      case "connection":
-        named = namedHeaders(value, named);
-        break;
-      case "drop":
-        break;
-    }
+  for (const name of Object.keys(received)) {
+    const values = received[name];
+    const fate = fateOf(name);
+    if (fate === "drop" || values === undefined) continue;
+    if (typeof values === "string") named = take(head, fate, name, values, named);
+    else for (const value of values) named = take(head, fate, name, value, named);
   }
   if (named !== undefined) {
     for (let i = head.forward.length - 2; i >= 0; i -= 2) {
-      if (named.has((head.forward[i] ?? "").toLowerCase())) head.forward.splice(i, 2);
+      if (named.has(head.forward[i] ?? "")) head.forward.splice(i, 2);
     }
   }
   return head;
+}
+
+function take(
+  head: ResponseHead,
+  fate: Exclude<Fate, "drop">,
+  name: string,
+  value: string,
+  named: Set<string> | undefined,
+): Set<string> | undefined {
+  switch (fate) {
+    case "forward":
+      break;
+    case "contentType":
+      head.contentType = value;
+      break;
+    case "contentEncoding":
+      head.contentEncoding = head.contentEncoding === undefined ? value : `${head.contentEncoding},${value}`;
+      break;
+    case "contentLength":
+      head.contentLength = Number(value);
+      break;
+    case "sessionId":
+      head.sessionId = value;
+      return named;
+    case "connection":
+      return namedHeaders(value, named);
+  }
+  head.forward.push(name, value);
+  return named;
 }
 
 /** RFC 9110 §7.6.1: what `Connection` names is meant for this hop only; what frames the content is not up to it. */

@@ -1,5 +1,14 @@
 import type { RequestListener } from "node:http";
-import { type AuditEvent, type LogFields, type Logger, memoryAudit, systemRandom } from "sallyport";
+import {
+  type AuditEvent,
+  deriveRootKeys,
+  type LogFields,
+  type Logger,
+  memoryAudit,
+  memoryStore,
+  sharedCounts,
+  systemRandom,
+} from "sallyport";
 import { afterEach } from "vitest";
 import { createGateway, type Gateway, type GatewayOptions, gatewaySection } from "../../src/index.ts";
 import { type Answer, type Send, send, serve } from "./http.ts";
@@ -79,6 +88,12 @@ export async function startGateway(
     servers: config.servers,
     scopes: config.scopes,
     deny: config.deny,
+    quotas: config.quotas,
+    counts: sharedCounts({
+      store: memoryStore({ clock, random: systemRandom }),
+      keys: deriveRootKeys(["x".repeat(43)]),
+      clock,
+    }),
     baseUrl,
     verifier: tokens,
     allowedOrigins: [],
@@ -90,6 +105,8 @@ export async function startGateway(
     maxRequestBody: config.maxRequestBody,
     maxOpenRequests: config.maxOpenRequests,
     grantCheckInterval: 15_000,
+    // Streams stay as silent as the test has them.
+    eventStreamKeepAlive: 0,
     next: (_req, res) => res.writeHead(404, { "X-Handled-By": "next" }).end(),
     ...options,
   });

@@ -1,15 +1,7 @@
+import { isAttribute } from "../../config/claim-names.ts";
 import type { Identity } from "../identity-provider.ts";
 import type { UserInfo } from "./user-info.ts";
 import type { AccessTokenClaims, IdTokenClaims } from "./verify-tokens.ts";
-
-/** What the protocol needs, or what `Identity` has a field for. All that begins with `cognito:` goes the same way. */
-const notAttributes = new Set([
-  ...["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "azp", "nonce", "at_hash", "c_hash", "s_hash", "sid"],
-  ...["acr", "amr", "auth_time", "token_use", "event_id", "origin_jti", "device_key", "version", "client_id", "scope"],
-  ...["username", "email", "email_verified"],
-]);
-
-const isAttribute = (name: string): boolean => !notAttributes.has(name) && !name.startsWith("cognito:");
 
 /**
  * Who signed in, from both tokens and, where it was asked, userInfo. Groups come from the access token: that is the one
