@@ -21,7 +21,7 @@ test("the guide's table has every metric with its type and labels, and no other"
     ...ofProcess.families,
   ];
   const guide = await readFile(new URL("../../../../docs/guide/observability.md", import.meta.url), "utf8");
-  const rows = [...guide.matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \| ([\w, ]*) ?\|/gm)];
+  const rows = [...guide.matchAll(/^\| +`(\w+)` +\| (counter|gauge|histogram) +\| ([\w, ]*) ?\|/gm)];
   const told = rows.map(([, name, kind, labels = ""]) => [name, kind, labels.trim()].join(" ").trim());
   const real = families.map(({ name, kind, labelNames }) => [name, kind, labelNames.join(", ")].join(" ").trim());
   expect(told.toSorted()).toEqual(real.toSorted());
