@@ -59,7 +59,7 @@ interface Contestant {
 
 const program = (variable: string, fallback: string): string => process.env[variable] ?? fallback;
 const wrk = program("SALLYPORT_BENCH_WRK", "/usr/bin/wrk");
-const nginx = program("SALLYPORT_BENCH_NGINX", "/usr/sbin/nginx");
+const nginx = program("SALLYPORT_TEST_NGINX", "/usr/sbin/nginx");
 
 const load = (target: Target, seconds: number, pause = 0): Promise<LoadResult> =>
   runWrk(wrk, {

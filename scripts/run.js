@@ -15,11 +15,14 @@ const onNode = (...rest) => runChild(node, ["--conditions=sallyport-source", ...
 const tasks = {
   start: () => launch(["dev", ...args]),
   test: async () => {
-    if (!setUpPrograms()) return 1;
+    if (!setUpPrograms("test")) return 1;
     return onNode(`${root}node_modules/vitest/vitest.mjs`, "run", ...args);
   },
   check: () => onNode(`${root}scripts/check.ts`, ...args),
-  bench: () => onNode(`${root}bench/main.ts`, ...args),
+  bench: () => {
+    if ((args[0] ?? "gateway") === "gateway" && !setUpPrograms("bench")) return 1;
+    return onNode(`${root}bench/main.ts`, ...args);
+  },
   build: () => onNode(`${root}scripts/build.ts`, ...args),
 };
 

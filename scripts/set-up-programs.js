@@ -1,10 +1,19 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
-/** Programs that tests run, and that npm does not have. */
+/** Programs that tests and benchmarks run, and that npm does not have. */
 const programs = [
   {
+    name: "wrk",
+    tasks: ["bench"],
+    variable: "SALLYPORT_BENCH_WRK",
+    places: ["/usr/bin/wrk", "/usr/local/bin/wrk"],
+    debian: ["wrk"],
+    what: "measurements of the gateway",
+  },
+  {
     name: "Chromium",
+    tasks: ["test"],
     variable: "SALLYPORT_TEST_CHROMIUM",
     places: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
     debian: ["chromium"],
@@ -12,6 +21,7 @@ const programs = [
   },
   {
     name: "redis-server",
+    tasks: ["test"],
     variable: "SALLYPORT_TEST_REDIS",
     places: ["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
     debian: ["redis-server"],
@@ -19,22 +29,26 @@ const programs = [
   },
   {
     name: "nginx",
+    tasks: ["test", "bench"],
     variable: "SALLYPORT_TEST_NGINX",
     places: ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/bin/nginx"],
     debian: ["nginx-light"],
-    what: "tests behind nginx",
+    what: "tests and measurements beside nginx",
   },
 ];
 
 /**
  * Finds the programs, or installs Debian's packages where that can be done. Their paths go into the environment. Without
  * one its tests are skipped with a notice, but never under CI.
+ * @param task what they are for: `test` or `bench`
+ * @returns whether that may begin
  */
-export function setUpPrograms() {
-  const missing = programs.filter((program) => !find(program));
+export function setUpPrograms(task) {
+  const wanted = programs.filter(({ tasks }) => tasks.includes(task));
+  const missing = wanted.filter((program) => !find(program));
   if (missing.length > 0 && canInstall()) install(missing);
   let complete = true;
-  for (const program of programs) {
+  for (const program of wanted) {
     const found = find(program);
     if (found) {
       process.env[program.variable] = found;

@@ -57,7 +57,7 @@ const list = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 describe("what upstreams send", () => {
   test("an interim answer is not the answer", async () => {
     const upstream = await startRaw((socket) => {
-      socket.write("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n");
+      socket.write("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
       socket.write(json("{}"));
     });
     const gateway = await startGateway({ clock: upstream.url });
@@ -71,7 +71,6 @@ describe("what upstreams send", () => {
       "a switch of protocols that nobody asked for",
       "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     ],
-    ["100 that nobody asked for", "HTTP/1.1 100 Continue\r\n\r\n"],
     ["a head of 40 KiB", `HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(40_960)}\r\n\r\n`],
     ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"],
     [
@@ -382,17 +381,18 @@ describe("an upstream that is used no more", () => {
     const connection = upstream.take();
     const done = Promise.withResolvers<number>();
     upstream.enter(false);
-    connection.client.dispatch(
-      { path: upstream.path, method: "GET" },
+    connection.send(
+      { method: "GET", headers: ["host", "localhost"], body: undefined },
       {
         onRequestStart() {},
-        onResponseStart: (_controller, status) => done.resolve(status),
+        onResponseStarted() {},
+        onResponseStart: (_control, status) => done.resolve(status),
         onResponseData() {},
         onResponseEnd() {
           upstream.keep(connection);
           upstream.leave(false);
         },
-        onResponseError: (_controller, error) => done.reject(error),
+        onResponseError: (_control, error) => done.reject(error),
       },
     );
     return done.promise;

@@ -1,12 +1,12 @@
 import { Readable } from "node:stream";
-import type { Dispatcher } from "undici";
+import type { AnswerControl } from "./connection.ts";
 
 /** An upstream's body as a stream, for answers that are looked at on their way. It asks for no more than is taken. */
 export class AnswerBody extends Readable {
-  readonly #source: Pick<Dispatcher.DispatchController, "pause" | "resume">;
+  readonly #source: AnswerControl;
 
   /** @param source holds the upstream back, and lets it go on */
-  constructor(source: Pick<Dispatcher.DispatchController, "pause" | "resume">) {
+  constructor(source: AnswerControl) {
     super();
     this.#source = source;
   }

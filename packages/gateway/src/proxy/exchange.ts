@@ -1,5 +1,4 @@
 import { type AuditSink, BearerRefusal, type BearerVerifier, type Clock, type Logger, type Principal } from "sallyport";
-import type { Dispatcher } from "undici";
 import type { Policy } from "../policy/compile.ts";
 import { decide, decidedBy, permits } from "../policy/decide.ts";
 import type { ListedTools } from "../policy/listed-tools.ts";
@@ -8,6 +7,7 @@ import { answerFault, answerRefusal, type Fault } from "./answer.ts";
 import { AnswerBody } from "./answer-body.ts";
 import { auditVisit } from "./audit-visit.ts";
 import type { Passage } from "./breaker.ts";
+import type { AnswerControl, Connection, UpstreamHandler } from "./connection.ts";
 import { isBetweenEvents, keepAliveComment, noTail, tailAfter } from "./event-gaps.ts";
 import { closing, settingsChanged, upstreamFault } from "./faults.ts";
 import type { ListFilter } from "./filter-list.ts";
@@ -18,7 +18,7 @@ import type { OpenExchange, OpenExchanges } from "./open-exchanges.ts";
 import { endWith, passOn } from "./pass-on.ts";
 import { readResponseHead, type UpstreamHeaders } from "./response-headers.ts";
 import { maxSessionId, type SessionEnvelopes } from "./session-envelope.ts";
-import type { Connection, Upstream } from "./upstream.ts";
+import type { Upstream } from "./upstream.ts";
 import type { Visit } from "./visit.ts";
 
 /** What every exchange needs. */
@@ -34,10 +34,10 @@ export interface ExchangeDeps {
 }
 
 /**
- * A forwarded request and its response: bytes go through as they come, both ends share one fate. It is undici's handler
- * itself: what `on…` gets comes from the upstream.
+ * A forwarded request and its response: bytes go through as they come, both ends share one fate. What \`on…\` gets
+ * comes from the upstream.
  */
-export class Exchange implements OpenExchange, Dispatcher.DispatchHandler {
+export class Exchange implements OpenExchange, UpstreamHandler {
   readonly subject: string;
   readonly startedAt: number;
   readonly timeout: number;
@@ -192,11 +192,11 @@ export class Exchange implements OpenExchange, Dispatcher.DispatchHandler {
     this.#heard = true;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, received: UpstreamHeaders): void {
+  onResponseStart(control: AnswerControl, status: number, received: UpstreamHeaders): void {
     // 102, 103: the answer is still to come.
     if (status < 200 || this.#ended) return;
     // The same once more, as bytes: a stream may be open for hours.
-    controller.rawHeaders = null;
+    control.rawHeaders = null;
     this.#visit.watch?.answered(status);
     this.#tellBreaker(status !== 502 && status !== 504);
     // A redirect would lead clients past the gateway; a 401 would send them to sign in where that cannot help.
@@ -215,7 +215,7 @@ export class Exchange implements OpenExchange, Dispatcher.DispatchHandler {
     const filter =
       this.#deps.policy.tellsApart && mayAnswerWithList(this.#request, req) ? this.#listFilter() : undefined;
     if (isShaped(status, head, filter, req)) {
-      this.#answer = new AnswerBody(controller);
+      this.#answer = new AnswerBody(control);
       const show = (shown: ShownAnswer): void => this.#show(status, shown);
       shapeAnswer(status, this.#answer, head, filter, show, (problem) => this.#fail(502, problem));
     } else {
@@ -227,7 +227,7 @@ export class Exchange implements OpenExchange, Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(control: AnswerControl, chunk: Buffer): void {
     if (this.#ended) return;
     if (this.#answer !== undefined) return this.#answer.put(chunk);
     const { res } = this.#visit;
@@ -236,10 +236,10 @@ export class Exchange implements OpenExchange, Dispatcher.DispatchHandler {
     this.#flowing = true;
     this.#saw(chunk);
     if (res.write(chunk)) return;
-    controller.pause();
+    control.pause();
     if (this.#draining) return;
     this.#draining = true;
-    res.on("drain", () => controller.resume());
+    res.on("drain", () => control.resume());
   }
 
   onResponseEnd(): void {
@@ -266,11 +266,7 @@ export class Exchange implements OpenExchange, Dispatcher.DispatchHandler {
     this.#connection = upstream.take();
     this.#written = false;
     this.#heard = false;
-    const { httpMethod: method } = this.#request;
-    const body = this.#body ?? null;
-    // With one request a connection there is nothing to hold back.
-    const blocking = false;
-    this.#connection.client.dispatch({ path: upstream.path, method, headers: this.#headers, body, blocking }, this);
+    this.#connection.send({ method: this.#request.httpMethod, headers: this.#headers, body: this.#body }, this);
   }
 
   /** Breaks the connection off, if there still is one. */

@@ -27,7 +27,7 @@ export interface Attempt {
 }
 
 /** The connection was refused or lost. What takes its time, or would end the same way again, is not among them. */
-const lost = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+const lost = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "UPSTREAM_CLOSED"]);
 
 /**
  * Whether a request may be sent once more. One that never left may be. Where a kept connection was lost without an

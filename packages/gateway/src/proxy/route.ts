@@ -81,15 +81,15 @@ export function findRoute(
   isOwnHost: (host: string | undefined, localAddress: string | undefined) => boolean,
 ): Destination {
   const path = pathIn(req.url ?? "");
-  const { host } = req.headers;
-  const named = byHost.size === 0 || host === undefined ? undefined : byHost.get(host.toLowerCase());
+  // Node makes an object of all headers for whoever asks for one: most requests need none.
+  const named = byHost.size === 0 ? undefined : byHost.get((req.headers.host ?? "").toLowerCase());
   if (named !== undefined) {
     if (path === pathOnHost) return named;
     return path === metadataPath || path === `${metadataPath}${pathOnHost}` ? "elsewhere" : "nothing";
   }
   const route = byPath.get(path);
   if (route !== undefined) return route;
-  return path === pathOnHost && !isOwnHost(host, req.socket.localAddress) ? "unknown host" : "elsewhere";
+  return path === pathOnHost && !isOwnHost(req.headers.host, req.socket.localAddress) ? "unknown host" : "elsewhere";
 }
 
 function pathIn(target: string): string {

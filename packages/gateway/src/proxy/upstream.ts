@@ -1,24 +1,14 @@
-import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import type { AuditSink, Clock, Logger } from "sallyport";
-import { buildConnector, Client } from "undici";
 import type { ServerConfig } from "../config/section.ts";
 import type { Fault } from "./answer.ts";
 import { type Breaker, type BreakerState, createBreaker, type Passage } from "./breaker.ts";
+import type { Connection } from "./connection.ts";
 import { upstreamBusy, upstreamResting } from "./faults.ts";
-
-/** A connection to a server, for one request at a time. */
-export interface Connection {
-  readonly client: Client;
-  /** Whether it stands. */
-  connected: boolean;
-  /** Whether it has carried a whole exchange before: then the server may be closing it just now. */
-  kept: boolean;
-}
+import { PlainConnection } from "./plain-connection.ts";
+import { TlsConnection } from "./tls-connection.ts";
 
 /** An MCP server behind the gateway: the way to it, and what may be asked of it at a time. */
 export interface Upstream {
-  /** Path and query of its MCP endpoint. */
-  readonly path: string;
   /** Milliseconds until its response must have begun. */
   readonly timeout: number;
   /** Its circuit breaker. */
@@ -49,28 +39,11 @@ export interface Upstream {
 /** The longest that connecting may take, in milliseconds, where the server's timeout is longer. */
 const connecting = 10_000;
 
-/** Shorter than the 5 s after which common servers close a kept connection, so that none is used as it goes. */
-const idle = 4000;
-
-/** What a server itself says about kept connections (`Keep-Alive: timeout=…`) counts, less the first, up to the second. */
-const hintMargin = 2000;
-const longestIdle = 60_000;
-
 /** Free connections that are kept to one server. */
 const mostIdle = 256;
 
-/** One for all servers: reading hundreds of certificates takes its time. */
-const contexts = new WeakMap<readonly string[], SecureContext>();
-
-/** Certificates that servers are trusted by: Node's own list with NODE_EXTRA_CA_CERTS, and the system's. */
-function trusted(): SecureContext {
-  const own = getCACertificates("default");
-  const known = contexts.get(own);
-  if (known !== undefined) return known;
-  const context = createSecureContext({ ca: [...own, ...getCACertificates("system")] });
-  contexts.set(own, context);
-  return context;
-}
+/** How often free connections are looked at, in milliseconds. */
+const look = 1000;
 
 /** @param server one of the configured */
 export function createUpstream(
@@ -78,15 +51,14 @@ export function createUpstream(
   deps: { readonly clock: Clock; readonly logger: Logger; readonly audit: AuditSink; readonly resource: string },
 ): Upstream {
   const { name, maxConcurrent, maxStreams } = server;
+  const { clock } = deps;
   const url = new URL(server.url);
-  // One object for all connections.
-  const origin = new URL(url.origin);
   const breaker = createBreaker({
     failures: server.breaker.failures,
     rest: server.breaker.open,
     clock: deps.clock,
     onChange(state) {
-      const { clock, logger, audit, resource } = deps;
+      const { logger, audit, resource } = deps;
       if (state === "open")
         logger.error("an MCP server is given a rest", { server: name, failures: server.breaker.failures });
       else logger.info("an MCP server is back", { server: name });
@@ -94,52 +66,45 @@ export function createUpstream(
       audit.write({ time: new Date(clock.now()).toISOString(), action, server: name, resource });
     },
   });
-  const options: Client.Options = {
-    connect: buildConnector({
-      timeout: Math.min(connecting, server.timeout),
-      allowH2: false,
-      ...(url.protocol === "https:" ? { secureContext: trusted() } : {}),
-    }),
-    allowH2: false,
-    pipelining: 1,
-    keepAliveTimeout: idle,
-    keepAliveTimeoutThreshold: hintMargin,
-    keepAliveMaxTimeout: longestIdle,
-    // Both are looked after by OpenExchanges, under one timer.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  };
+  const Connecting = url.protocol === "https:" ? TlsConnection : PlainConnection;
   const all = new Set<Connection>();
   const free: Connection[] = [];
   const busy = upstreamBusy;
   let calls = 0;
   let streams = 0;
+  let looking = false;
   let closing: PromiseWithResolvers<void> | undefined;
 
   const drop = (connection: Connection): void => {
     all.delete(connection);
-    connection.client.destroy(null, ignore);
+    connection.destroy();
+  };
+
+  const onLost = (connection: Connection): void => {
+    const at = free.indexOf(connection);
+    if (at < 0) return;
+    free.splice(at, 1);
+    drop(connection);
   };
 
   const connect = (): Connection => {
-    const connection: Connection = { client: new Client(origin, options), connected: false, kept: false };
-    connection.client.on("connect", () => {
-      connection.connected = true;
-      connection.kept = false;
-    });
-    connection.client.on("disconnect", () => {
-      connection.connected = false;
-      const at = free.indexOf(connection);
-      if (at < 0) return;
-      free.splice(at, 1);
-      drop(connection);
-    });
+    const connection = new Connecting({ url, timeout: Math.min(connecting, server.timeout), onLost });
     all.add(connection);
     return connection;
   };
 
+  /** Closes what has been free for long enough. */
+  const lookAtFree = async (): Promise<void> => {
+    looking = true;
+    while (free.length > 0) {
+      await clock.sleep(look);
+      const now = clock.monotonic();
+      for (const connection of free.filter(({ keptUntil }) => keptUntil <= now)) onLost(connection);
+    }
+    looking = false;
+  };
+
   return {
-    path: `${url.pathname}${url.search}`,
     timeout: server.timeout,
     breaker,
     get state() {
@@ -164,11 +129,20 @@ export function createUpstream(
       else calls--;
       if (closing !== undefined && calls + streams === 0) closing.resolve();
     },
-    take: () => free.pop() ?? connect(),
+    take() {
+      const connection = free.pop();
+      if (connection === undefined) return connect();
+      if (connection.keptUntil > clock.monotonic()) return connection;
+      // It was kept last: the others have been free for longer still.
+      for (const late of [connection, ...free.splice(0)]) drop(late);
+      return connect();
+    },
     keep(connection) {
-      connection.kept = true;
-      if (connection.connected && closing === undefined && free.length < mostIdle) free.push(connection);
-      else drop(connection);
+      const { keepFor } = connection;
+      if (keepFor === 0 || closing !== undefined || free.length >= mostIdle) return drop(connection);
+      connection.keptUntil = clock.monotonic() + keepFor;
+      free.push(connection);
+      if (!looking) void lookAtFree();
     },
     drop,
     close() {
@@ -185,5 +159,3 @@ export function createUpstream(
     },
   };
 }
-
-const ignore = (): void => {};
