@@ -34,10 +34,12 @@ import {
 } from "../runtime/index.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { observedStore } from "../store/observed-store.ts";
-import { BearerRefusal, type BearerVerifier, type Principal, requireScopes } from "../verify/index.ts";
+import { type AnyClaims, BearerRefusal, type BearerVerifier, type Principal, requireScopes } from "../verify/index.ts";
+import { answerRefusable, refusalAnswer } from "./answer-refusable.ts";
 import { compose } from "./compose.ts";
 import type { FetchHandler } from "./fetch-handler.ts";
 import { type GivenParts, openLastingParts } from "./lasting-parts.ts";
+import { getPrincipal } from "./principal-context.ts";
 import { createReadiness } from "./readiness.ts";
 import { viewSettings } from "./settings-view.ts";
 import { withGlobalSignOut } from "./with-global-sign-out.ts";
@@ -62,23 +64,32 @@ export interface SallyportRuntime {
   readonly observer: CallObserver;
 }
 
-/** An authorization server in front of a Cognito user pool, with the checks for what stands behind it. */
-export interface Sallyport {
+/**
+ * An authorization server in front of a Cognito user pool, with the checks for what stands behind it.
+ * @typeParam Claims of a sign-in, as {@link Principal} has them
+ */
+export interface Sallyport<Claims extends object = AnyClaims> {
   /** Answers the authorization server's endpoints and all discovery documents. */
   readonly fetch: FetchHandler;
   /**
    * Puts a handler behind both doors. The resource is the one at the request's path; on the host of a resource's further
    * URL, the one at the whole URL.
-   * @param handler gets the request and who makes it; never called without a valid token
+   * @param handler gets the request and who makes it; never called without a valid token. A BearerRefusal that it throws
+   *   is answered, and so is what `requireGroup` and `requireScope` refuse below it, inside the tools of an MCP SDK too
    */
   protect(
-    handler: (request: Request, principal: Principal) => Response | Promise<Response>,
+    handler: (request: Request, principal: Principal<Claims>) => Response | Promise<Response>,
   ): (request: Request) => Promise<Response>;
   /**
    * Who makes a request to a protected resource.
    * @throws BearerRefusal, ready to be answered
    */
-  verify(request: Request): Promise<Principal>;
+  verify(request: Request): Promise<Principal<Claims>>;
+  /**
+   * Who makes the request that is being served, anywhere below `protect` or an adapter.
+   * @throws Error outside a request
+   */
+  getPrincipal(): Principal<Claims>;
   /** The same for hot paths, without a Request object. */
   readonly verifier: BearerVerifier;
   /**
@@ -117,20 +128,23 @@ export interface Sallyport {
  * Starts from settings as a program writes them (camelCase, durations as `15s`).
  * @throws ConfigError with every problem of the settings at once
  */
-async function start(settings: CoreConfigInput, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
+async function start<Claims extends object = AnyClaims>(
+  settings: CoreConfigInput,
+  runtime: Partial<SallyportRuntime> = {},
+): Promise<Sallyport<Claims>> {
   const logger = runtime.logger ?? ownLogger(settings);
   const config = parseCoreConfig(settings, (warning) => logger.warn(formatProblem(warning)));
-  return createSallyport(config, { ...runtime, logger });
+  return createSallyport<Claims>(config, { ...runtime, logger });
 }
 
-async function load(
+async function load<Claims extends object>(
   source: { readonly file?: string; readonly env: Environment },
   runtime: Partial<SallyportRuntime>,
-): Promise<Sallyport> {
+): Promise<Sallyport<Claims>> {
   const { config, warnings } = await loadConfig({ schema: coreSection, ...source });
   const logger = runtime.logger ?? ownLogger(config);
   for (const warning of warnings) logger.warn(formatProblem(warning));
-  return createSallyport(config, { ...runtime, logger });
+  return createSallyport<Claims>(config, { ...runtime, logger });
 }
 
 /** Starts an authorization server in front of a Cognito user pool, from code, from the environment or from a file. */
@@ -139,18 +153,25 @@ export const sallyport = Object.assign(start, {
    * Starts from environment variables alone (`COGNITO_USER_POOL_ID`, `SALLYPORT_BASE_URL`, …).
    * @throws ConfigError with every problem of the settings at once
    */
-  fromEnv: (env: Environment = process.env, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> =>
-    load({ env }, runtime),
+  fromEnv: <Claims extends object = AnyClaims>(
+    env: Environment = process.env,
+    runtime: Partial<SallyportRuntime> = {},
+  ): Promise<Sallyport<Claims>> => load({ env }, runtime),
   /**
    * Starts from a TOML file; environment variables win over it.
    * @throws ConfigError with every problem of the settings at once
    */
-  fromFile: (file: string, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> =>
-    load({ file, env: process.env }, runtime),
+  fromFile: <Claims extends object = AnyClaims>(
+    file: string,
+    runtime: Partial<SallyportRuntime> = {},
+  ): Promise<Sallyport<Claims>> => load({ file, env: process.env }, runtime),
 });
 
 /** Starts from a checked configuration. Reads the store (the signing keys are there) but never asks Cognito anything. */
-export async function createSallyport(config: CoreConfig, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
+export async function createSallyport<Claims extends object = AnyClaims>(
+  config: CoreConfig,
+  runtime: Partial<SallyportRuntime> = {},
+): Promise<Sallyport<Claims>> {
   const machineClock = runtime.clock ?? systemClock;
   const [storeClock, providerClock] = [clockWatch(machineClock), clockWatch(machineClock)];
   const watches = [storeClock, providerClock];
@@ -178,21 +199,21 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
   const store = observer === undefined ? opened : observedStore(opened, observer, clock);
   const passedIn = { clock, random, logger, audit, observer };
   try {
-    return await composeAll(config, { ...passedIn, keys, identityProvider, network, store, watches });
+    return await composeAll<Claims>(config, { ...passedIn, keys, identityProvider, network, store, watches });
   } catch (error) {
     if (runtime.store === undefined) await store.close();
     throw error;
   }
 }
 
-async function composeAll(config: CoreConfig, parts: GivenParts): Promise<Sallyport> {
+async function composeAll<Claims extends object>(config: CoreConfig, parts: GivenParts): Promise<Sallyport<Claims>> {
   const { clock, random, logger, audit, store } = parts;
   let view = viewSettings(config);
   const lasting = await openLastingParts(parts, () => view);
   let answer = compose(view, lasting);
   const { verifier, keyring } = lasting;
 
-  const verify = async (request: Request): Promise<Principal> => {
+  const verify = async (request: Request): Promise<Principal<Claims>> => {
     const url = new URL(request.url);
     const resource = view.resources.at(url);
     if (!resource) throw new RangeError(`${url.pathname} is not the path of a configured resource`);
@@ -201,19 +222,22 @@ async function composeAll(config: CoreConfig, parts: GivenParts): Promise<Sallyp
     if (refusal) throw refusal;
     // Denied by default: who has lost every scope passes nowhere, also where no particular one is required.
     if (principal.scopes.length === 0) throw BearerRefusal.notPermitted();
-    return principal;
+    // What claims there are is the caller's word: nothing here could check a type.
+    return principal as Principal<Claims>;
   };
 
   return {
     fetch: (request, context) => answer(request, context),
     verify,
+    getPrincipal: () => getPrincipal<Claims>(),
     verifier,
     protect: (handler) => async (request) => {
       try {
-        return await handler(request, await verify(request));
+        const principal = await verify(request);
+        return await answerRefusable(principal, () => handler(request, principal), { clock });
       } catch (error) {
         if (!(error instanceof BearerRefusal)) throw error;
-        return new Response(error.body(), { status: error.status, headers: error.headers() });
+        return refusalAnswer(error);
       }
     },
     reconfigure(next) {

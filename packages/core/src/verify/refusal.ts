@@ -45,7 +45,8 @@ export class BearerRefusal extends Error {
    * @param context.scope what the new token needs: everything missing and everything already granted
    */
   static insufficientScope(context: { scope: string; resourceMetadata: string }): BearerRefusal {
-    const text = "The access token does not cover this request. Ask for the scopes named in the challenge.";
+    // Inside a tool the text may be all that reaches the client.
+    const text = `The access token does not cover this request. Sign in again for these scopes: ${context.scope}`;
     const challenge = bearerChallenge({ error: "insufficient_scope", errorDescription: text, ...context });
     return new BearerRefusal(403, "insufficient_scope", "scope_insufficient", text, { challenge });
   }
