@@ -16,7 +16,11 @@ export async function answerRefusable(
   { clock }: { readonly clock: Clock },
 ): Promise<Response> {
   const refusals: BearerRefusal[] = [];
-  const response = await runWithPrincipal(principal, async () => work(), (refusal) => refusals.push(refusal));
+  const response = await runWithPrincipal(
+    principal,
+    async () => work(),
+    (refusal) => refusals.push(refusal),
+  );
   const told = (text: string): Response | undefined => {
     const refusal = refusals.find(({ message }) => text.includes(JSON.stringify(message).slice(1, -1)));
     return refusal && refusalAnswer(refusal, idIn(text));
