@@ -49,6 +49,10 @@ export async function signInWithBrowser(options: {
 
   const listener = await listenOnLoopback(judge);
   try {
+    void clock.sleep(options.timeout, over.signal).then(() => {
+      if (over.signal.aborted) return;
+      reject(new SignInError("timeout", "nobody signed in in time; start again"));
+    });
     await browser.open(await options.authorizationUrl(listener.redirectUri, state));
     const pasted = browser.askRedirect?.(over.signal).then((address) => {
       const url = URL.parse(address.trim());
@@ -56,10 +60,6 @@ export async function signInWithBrowser(options: {
       throw new SignInError("invalid_response", "that is not the address of the page that this sign-in ended on");
     });
     pasted?.catch(reject);
-    void clock.sleep(options.timeout, over.signal).then(() => {
-      if (over.signal.aborted) return;
-      reject(new SignInError("timeout", "nobody signed in in time; start again"));
-    });
     return { code: await promise, redirectUri: listener.redirectUri };
   } finally {
     over.abort();

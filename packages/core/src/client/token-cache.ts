@@ -26,6 +26,8 @@ const tokensSchema = z.object({
 const signInSchema = z.object({
   client: clientSchema.optional(),
   tokens: tokensSchema.optional(),
+  /** The resource indicator (RFC 8707) that the tokens are for, as the server's metadata spells it. */
+  indicator: z.string().optional(),
   /** End of the access token, milliseconds since the Unix epoch; unknown where the server does not say. */
   expiresAt: z.number().optional(),
 });
