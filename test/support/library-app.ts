@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type CognitoEmulator, startCognitoEmulator } from "@sallyport/cognito-emulator";
-import { type AnyClaims, type CoreConfigInput, type Sallyport, type SallyportRuntime, sallyport } from "sallyport";
+import { type AnyClaims, type Sallyport, type SallyportRuntime, type SallyportSettings, sallyport } from "sallyport";
 import { signIn } from "./browser-walk.ts";
 import { freePort } from "./free-port.ts";
 import { authorizeUrl, pkce, redeem, register, type TestClient, tokenAnswer } from "./oauth-client.ts";
@@ -38,7 +38,7 @@ export async function startLibraryApp<Claims extends object = AnyClaims>(
     runtime = {},
     upstreamScopes = [],
   }: {
-    readonly settings?: Partial<CoreConfigInput>;
+    readonly settings?: Partial<SallyportSettings>;
     readonly runtime?: Partial<SallyportRuntime>;
     readonly upstreamScopes?: readonly string[];
   } = {},

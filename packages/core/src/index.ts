@@ -44,6 +44,7 @@ export type { Entitling, ScopeCatalog } from "./scopes/index.ts";
 export { scopeCatalog } from "./scopes/index.ts";
 export type { FetchHandler } from "./server/fetch-handler.ts";
 export { getPrincipal, requireGroup, requireScope, runWithPrincipal } from "./server/principal-context.ts";
+export type { SallyportSettings } from "./server/said-left-out.ts";
 export type { Sallyport, SallyportRuntime } from "./server/sallyport.ts";
 export { createSallyport, sallyport } from "./server/sallyport.ts";
 export * from "./store/index.ts";

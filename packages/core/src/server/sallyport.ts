@@ -2,7 +2,6 @@ import { type AuditSink, noAudit } from "../audit/index.ts";
 import {
   ConfigError,
   type CoreConfig,
-  type CoreConfigInput,
   changedSettings,
   coreSection,
   type Environment,
@@ -41,6 +40,8 @@ import type { FetchHandler } from "./fetch-handler.ts";
 import { type GivenParts, openLastingParts } from "./lasting-parts.ts";
 import { getPrincipal } from "./principal-context.ts";
 import { createReadiness } from "./readiness.ts";
+import { type SallyportSettings, withoutSaid } from "./said-left-out.ts";
+import { selfCheck } from "./self-check.ts";
 import { viewSettings } from "./settings-view.ts";
 import { withGlobalSignOut } from "./with-global-sign-out.ts";
 
@@ -71,6 +72,19 @@ export interface SallyportRuntime {
 export interface Sallyport<Claims extends object = AnyClaims> {
   /** Answers the authorization server's endpoints and all discovery documents. */
   readonly fetch: FetchHandler;
+  /**
+   * Whether `fetch` has an endpoint or a document at this place, whatever the method: the rest is your app's.
+   * @param url as the public has it: the path with that of the base URL
+   */
+  serves(url: Pick<URL, "host" | "pathname">): boolean;
+  /** The public URL, without a slash at its end. */
+  baseUrl(): string;
+  /**
+   * Fetches the discovery documents through the public URL, as a client would, and asks each resource for its challenge.
+   * Call it when the app listens. Never rejects.
+   * @returns what is wrong and how to mend it, a text for each fault; empty: nothing
+   */
+  selfCheck(): Promise<readonly string[]>;
   /**
    * Puts a handler behind both doors. The resource is the one at the request's path; on the host of a resource's further
    * URL, the one at the whole URL.
@@ -129,11 +143,11 @@ export interface Sallyport<Claims extends object = AnyClaims> {
  * @throws ConfigError with every problem of the settings at once
  */
 async function start<Claims extends object = AnyClaims>(
-  settings: CoreConfigInput,
+  settings: SallyportSettings,
   runtime: Partial<SallyportRuntime> = {},
 ): Promise<Sallyport<Claims>> {
   const logger = runtime.logger ?? ownLogger(settings);
-  const config = parseCoreConfig(settings, (warning) => logger.warn(formatProblem(warning)));
+  const config = parseCoreConfig(withoutSaid(settings), (warning) => logger.warn(formatProblem(warning)));
   return createSallyport<Claims>(config, { ...runtime, logger });
 }
 
@@ -199,14 +213,22 @@ export async function createSallyport<Claims extends object = AnyClaims>(
   const store = observer === undefined ? opened : observedStore(opened, observer, clock);
   const passedIn = { clock, random, logger, audit, observer };
   try {
-    return await composeAll<Claims>(config, { ...passedIn, keys, identityProvider, network, store, watches });
+    return await composeAll<Claims>(
+      config,
+      { ...passedIn, keys, identityProvider, network, store, watches },
+      plainFetch,
+    );
   } catch (error) {
     if (runtime.store === undefined) await store.close();
     throw error;
   }
 }
 
-async function composeAll<Claims extends object>(config: CoreConfig, parts: GivenParts): Promise<Sallyport<Claims>> {
+async function composeAll<Claims extends object>(
+  config: CoreConfig,
+  parts: GivenParts,
+  plainFetch: Fetch,
+): Promise<Sallyport<Claims>> {
   const { clock, random, logger, audit, store } = parts;
   let view = viewSettings(config);
   const lasting = await openLastingParts(parts, () => view);
@@ -227,7 +249,10 @@ async function composeAll<Claims extends object>(config: CoreConfig, parts: Give
   };
 
   return {
-    fetch: (request, context) => answer(request, context),
+    fetch: (request, context) => answer.fetch(request, context),
+    serves: (url) => answer.serves(url),
+    baseUrl: () => view.config.baseUrl,
+    selfCheck: () => selfCheck(view, plainFetch),
     verify,
     getPrincipal: () => getPrincipal<Claims>(),
     verifier,
