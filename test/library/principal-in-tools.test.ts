@@ -1,5 +1,5 @@
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
-import { getPrincipal, type Principal, requireGroup, requireScope, runWithPrincipal } from "sallyport";
+import { getPrincipal, type Principal, requireGroup, requireScope, runWithPrincipal, type Sallyport } from "sallyport";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
 import { type LibraryApp, type LibrarySession, startLibraryApp } from "../support/library-app.ts";
 import { statelessRequest } from "../support/mcp-call.ts";
@@ -164,6 +164,8 @@ test("the identity is whole: both doors, user, groups, address, scopes, client, 
 test("the claims are typed from the settings to the tool", () => {
   expectTypeOf(app.auth.getPrincipal).returns.toEqualTypeOf<Principal<Claims>>();
   expectTypeOf<Principal<Claims>["claims"]["custom:department"]>().toEqualTypeOf<string | undefined>();
+  // An app with claims of its own goes wherever any goes, to an adapter for example.
+  expectTypeOf(app.auth).toExtend<Sallyport>();
   expectTypeOf(app.auth.verify).returns.resolves.toEqualTypeOf<Principal<Claims>>();
 });
 

@@ -11,7 +11,7 @@ import { type TestClock, testClock } from "./test-clock.ts";
 const password = "Password-1";
 
 /** An app with the library in it, over a local Cognito with the users alice (editors) and bob (readers). */
-export interface LibraryApp<Claims extends object> {
+export interface LibraryApp<Claims extends object = AnyClaims> {
   readonly url: string;
   readonly auth: Sallyport<Claims>;
   readonly clock: TestClock;
@@ -37,13 +37,15 @@ export async function startLibraryApp<Claims extends object = AnyClaims>(
     settings = {},
     runtime = {},
     upstreamScopes = [],
+    clock = testClock(),
   }: {
+    /** The app's and the pool's. */
+    readonly clock?: TestClock;
     readonly settings?: Partial<SallyportSettings>;
     readonly runtime?: Partial<SallyportRuntime>;
     readonly upstreamScopes?: readonly string[];
   } = {},
 ): Promise<LibraryApp<Claims>> {
-  const clock = testClock();
   const port = await freePort();
   const url = `http://localhost:${port}`;
   const scopes = ["openid", "email", "profile", ...upstreamScopes];

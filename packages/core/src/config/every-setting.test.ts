@@ -136,6 +136,7 @@ const rows: Readonly<Record<string, readonly [wrong: unknown, message: RegExp, n
   "kms.endpoint": url,
   "kms.readOnly": flag,
   store: ["postgres://db", /cannot be postgres:.*sqlite/],
+  exposeCognitoToken: flag,
   "allowedOrigins[]": ["*", /https:\/\/app\.example\.com/],
   maxBody: ["64 kB", /^write a size such as 64KiB/],
   logLevel: ["verbose", /^must be debug or info or warn or error$/],

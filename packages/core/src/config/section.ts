@@ -405,6 +405,12 @@ export const coreSection = z.strictObject({
     .string()
     .default("sqlite:./.sallyport/store.db")
     .describe("Where state lives: memory:, sqlite:./path, redis://host:6379 or dynamodb://table?region=…."),
+  exposeCognitoToken: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Keeps Cognito's access token sealed in the grant and gives it to the library's own code (auth.cognitoToken()), for calls to AWS on the user's behalf. No client ever gets it.",
+    ),
   allowedOrigins: z.array(z.string()).default([]).describe("Web origins whose scripts may call the endpoints."),
   maxBody: byteSize().prefault("64KiB").describe("The largest form or registration that is read."),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),

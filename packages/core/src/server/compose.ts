@@ -22,6 +22,7 @@ export function compose(view: SettingsView, lasting: LastingParts): Endpoints {
       grants: lasting.grants,
       identityProvider: lasting.identityProvider,
       tokens,
+      exposeCognitoToken: config.exposeCognitoToken,
       accessTtlOf,
       isMachine,
       issuer,

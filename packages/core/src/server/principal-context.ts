@@ -37,16 +37,19 @@ export const getPrincipal = <Claims extends object = AnyClaims>(): Principal<Cla
   // Nothing can be checked here: what claims there are is the caller's word, from `sallyport<Claims>()` on.
   request().principal as Principal<Claims>;
 
+/** Throws a refusal, once whoever answers the request that is being served, if any, has been told of it. */
+export function refuseRequest(refusal: BearerRefusal): never {
+  requests.getStore()?.refuse(refusal);
+  throw refusal;
+}
+
 /**
  * Lets only members of a Cognito group pass. A new sign-in gives no group, so there is never a challenge.
  * @throws BearerRefusal with status 403; Error outside a request
  */
 export function requireGroup(group: string): void {
-  const { principal, refuse } = request();
-  if (principal.groups.includes(group)) return;
-  const refusal = BearerRefusal.notPermitted();
-  refuse(refusal);
-  throw refusal;
+  const { principal } = request();
+  if (!principal.groups.includes(group)) refuseRequest(BearerRefusal.notPermitted());
 }
 
 /**
@@ -56,10 +59,8 @@ export function requireGroup(group: string): void {
  *   sign-in can give them, without one where it cannot; Error outside a request
  */
 export function requireScope(...scopes: readonly [string, ...string[]]): void {
-  const { principal, refuse } = request();
+  const { principal } = request();
   const challenge = (resource: string) => ({ scope: "", resourceMetadata: metadataUrlOf(resource) });
   const refusal = requireScopes(principal, scopes, { challenge });
-  if (!refusal) return;
-  refuse(refusal);
-  throw refusal;
+  if (refusal) refuseRequest(refusal);
 }

@@ -38,7 +38,7 @@ import { answerRefusable, refusalAnswer } from "./answer-refusable.ts";
 import { compose } from "./compose.ts";
 import type { FetchHandler } from "./fetch-handler.ts";
 import { type GivenParts, openLastingParts } from "./lasting-parts.ts";
-import { getPrincipal } from "./principal-context.ts";
+import { getPrincipal, refuseRequest } from "./principal-context.ts";
 import { createReadiness } from "./readiness.ts";
 import { type SallyportSettings, withoutSaid } from "./said-left-out.ts";
 import { selfCheck } from "./self-check.ts";
@@ -104,6 +104,14 @@ export interface Sallyport<Claims extends object = AnyClaims> {
    * @throws Error outside a request
    */
   getPrincipal(): Principal<Claims>;
+  /**
+   * Cognito's access token of the user who makes a request, good for a minute at least, for calls to AWS on the user's
+   * behalf. Needs the setting `exposeCognitoToken`. Hand it to nobody else: it opens whatever Cognito meant it for.
+   * @param principal default: the one of the request that is being served
+   * Rejects with BearerRefusal: 401 where the sign-in has ended, 403 for a machine, 503 where Cognito or the store do
+   * not answer; with ConfigError where the setting is off
+   */
+  cognitoToken(principal?: Principal<object>): Promise<string>;
   /** The same for hot paths, without a Request object. */
   readonly verifier: BearerVerifier;
   /**
@@ -255,6 +263,17 @@ async function composeAll<Claims extends object>(
     selfCheck: () => selfCheck(view, plainFetch),
     verify,
     getPrincipal: () => getPrincipal<Claims>(),
+    async cognitoToken(principal = getPrincipal()) {
+      if (!view.config.exposeCognitoToken) {
+        const message = "must be true for auth.cognitoToken(): without it no token of Cognito's is kept";
+        throw new ConfigError([{ setting: "exposeCognitoToken", source: "configuration", message }]);
+      }
+      if (principal.kind === "machine" || principal.grantId === undefined) refuseRequest(BearerRefusal.notPermitted());
+      const answer = await lasting.judge.cognitoToken(principal.grantId);
+      if ("token" in answer) return answer.token;
+      if (answer.holds === "unknown") refuseRequest(BearerRefusal.unavailable(answer.reason));
+      return refuseRequest(BearerRefusal.invalid(answer.reason, verifier.challenge(principal.resource)));
+    },
     verifier,
     protect: (handler) => async (request) => {
       try {
