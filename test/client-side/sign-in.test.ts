@@ -70,6 +70,15 @@ describe("signing in over loopback", () => {
     expect(kept).toMatchObject({ resource: clock, latest: env.url, issuers: { [env.url]: { indicator: clock } } });
   });
 
+  it("signs in once for requests that need it at the same moment", async () => {
+    // Bob gets less than what is asked for, which must not look like a reason to ask again.
+    const { browser, seen } = browserOf("bob");
+    const bob = provider(browser);
+    const answers = await Promise.all([1, 2, 3].map(() => callTool(clock, bob, "now")));
+    expect(answers).toEqual(Array(3).fill(expect.stringMatching(/\d{4}-/)));
+    expect(seen.urls).toHaveLength(1);
+  });
+
   it("says so when the user refuses", async () => {
     const { browser, seen } = browserOf("alice", "deny");
     await expect(provider(browser).signIn()).rejects.toMatchObject({ name: "SignInError", code: "access_denied" });

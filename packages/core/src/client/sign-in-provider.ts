@@ -17,6 +17,8 @@ import { type CachedTokens, tokenCache } from "./token-cache.ts";
 /** How long the SDK's own token request may keep others waiting if it fails, ms. */
 const longestRequest = 20_000;
 const defaultSignInTimeout = 300_000;
+/** For so long nobody is asked again for what they have just not given, ms. */
+const justSignedIn = 30_000;
 
 export interface SignInOptions extends ClientOptions {
   /** How the user gets to the sign-in page. */
@@ -78,8 +80,7 @@ export function signInProvider(options: SignInOptions): SignInProvider {
   /** The tokens that the SDK's request of now renews. */
   let renewed: CachedTokens | undefined;
   let forced = false;
-  /** Sign-ins so far. */
-  let signIns = 0;
+  let lastSignIn: { readonly asked: readonly string[]; readonly at: number } | undefined;
 
   const current = (): string => {
     if (issuer === undefined) throw new Error("the authorization server is not known yet");
@@ -88,14 +89,17 @@ export function signInProvider(options: SignInOptions): SignInProvider {
 
   /**
    * A token that is fresh and lacks a scope is no case for a refresh, which widens nothing (RFC 6749 §6). One that has run
-   * out is, even where it never had all scopes: less than what was asked for is a normal answer.
+   * out is, even where it never had all scopes: less than what was asked for is a normal answer. And a request that was
+   * under way during a sign-in finds its answer there.
    */
   const needsSignIn = async (scope: string | undefined): Promise<boolean> => {
     const found = (await cache.read(current()))?.kept;
     if (forced || found?.tokens?.refresh_token === undefined) return true;
-    const granted = (found.tokens.scope ?? "").split(" ");
-    const lacks = (scope ?? "").split(" ").some((name) => name !== "offline_access" && !granted.includes(name));
-    return lacks && kept.isFresh(found);
+    const granted = scopesIn(found.tokens.scope);
+    const lacking = scopesIn(scope).filter((name) => name !== "offline_access" && !granted.includes(name));
+    const { asked = [], at = Number.NEGATIVE_INFINITY } = lastSignIn ?? {};
+    const answered = clock.monotonic() - at < justSignedIn && lacking.every((name) => asked.includes(name));
+    return lacking.length > 0 && !answered && kept.isFresh(found);
   };
 
   const signedIn = async (scope: string | undefined): Promise<URLSearchParams> => {
@@ -142,7 +146,8 @@ export function signInProvider(options: SignInOptions): SignInProvider {
       if (clientId !== undefined) return { client_id: clientId, ...(issuer === undefined ? {} : { issuer }) };
       return (await cache.read(issuer))?.kept.client;
     },
-    saveClientInformation: (client) => cache.change(current(), (before) => ({ ...before, client })),
+    // The first of several at once: a code is redeemed by the client that asked for it.
+    saveClientInformation: (client) => cache.change(current(), (before) => ({ client, ...before })),
     saveDiscoveryState(state) {
       discovered = state;
     },
@@ -151,14 +156,12 @@ export function signInProvider(options: SignInOptions): SignInProvider {
     },
     tokens: async (context) => (context ? (await cache.read(context.issuer))?.kept.tokens : kept.fresh()),
     async prepareTokenRequest(scope) {
-      const before = signIns;
       const turn = await turns.begin();
       try {
-        // Whoever has been waiting for another request's sign-in needs none of its own.
-        if (signIns === before && (await needsSignIn(scope))) {
+        if (await needsSignIn(scope)) {
           renewed = undefined;
           const request = await signedIn(scope);
-          signIns += 1;
+          lastSignIn = { asked: scopesIn(scope), at: clock.monotonic() };
           turn.bound();
           return request;
         }
@@ -216,6 +219,8 @@ export function signInProvider(options: SignInOptions): SignInProvider {
   };
   return provider;
 }
+
+const scopesIn = (scope: string | undefined): readonly string[] => (scope ?? "").split(" ").filter(Boolean);
 
 function noRedirect(): never {
   throw new Error("this provider signs in by itself; it has no redirect to hand over");
