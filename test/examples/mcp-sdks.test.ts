@@ -62,3 +62,14 @@ test("the example fastmcp shows a user the tools that are theirs", async () => {
   expect(await answer.text()).toContain("Written");
   expect(await alice.call("list_notes")).toBe("Notes of alice: milk");
 });
+
+test("the example client signs in by a page that the user opens, once more for a tool that writes, and signs out", async () => {
+  const example = await startExample("client");
+  for (let times = 0; times < 2; times += 1) {
+    const line = await example.waitForLine((text) => text.startsWith("open "));
+    const done = await fetch(await signIn(line.replace("open ", ""), exampleUsers.writer));
+    expect(await done.text()).toContain("You may close this page");
+  }
+  await example.waitForLine((text) => text === "Notes of alice: milk");
+  await example.waitForLine((text) => text === "signed out");
+});
