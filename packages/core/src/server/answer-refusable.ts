@@ -11,6 +11,7 @@ const longestHold = 1_000;
  * and never told to the client changes nothing; one that comes after the first event of a stream stays a tool's error.
  */
 export async function answerRefusable(
+  method: string,
   principal: Principal<object>,
   work: () => Response | Promise<Response>,
   { clock }: { readonly clock: Clock },
@@ -27,7 +28,8 @@ export async function answerRefusable(
   };
   if (!response.body) return response;
   const type = response.headers.get("content-type") ?? "";
-  if (/^text\/event-stream\b/i.test(type)) return firstEvent(response, response.body, told, clock);
+  // Only a POST carries calls: a stream that a GET opened has nothing to refuse, and may be silent for long.
+  if (/^text\/event-stream\b/i.test(type) && method === "POST") return firstEvent(response, response.body, told, clock);
   // A clone: what is handed on untouched stays as the handler made it.
   if (refusals.length === 0 || !/^application\/json\b/i.test(type)) return response;
   return told(await response.clone().text()) ?? response;

@@ -41,9 +41,18 @@ describe("what bounds somebody and is left out", () => {
       { machines: { robot: { scopes: ["read"] } } },
       "machines.robot.resources (code): is missing: list them, or set machines.robot.resources to null for every resource",
     ],
-    ["secret", { secret: undefined }, "secret (default): is missing; set SALLYPORT_SECRET to at least 32 random bytes"],
+    [
+      "secret",
+      { secret: undefined },
+      "secret (code): is missing: set secret to [process.env.SALLYPORT_SECRET], at least 32 random bytes",
+    ],
   ])("%s: the error names it and says what to write", async (_, more, message) => {
     expect(await start(more)).toContain(message);
+  });
+
+  test("is told together with everything else that is wrong", async () => {
+    const said = await start({ baseUrl: "nonsense", machines: { robot: { scopes: ["read"] } } });
+    expect(said).toMatch(/2 problems:\n {2}baseUrl .*\n {2}machines\.robot\.resources /);
   });
 
   test("is good where it is said to be left out, or is there", async () => {

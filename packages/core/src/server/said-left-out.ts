@@ -1,4 +1,4 @@
-import { ConfigError, type CoreConfigInput, type Problem } from "../config/index.ts";
+import { ConfigError, type CoreConfig, type CoreConfigInput, type Problem, parseCoreConfig } from "../config/index.ts";
 
 type Entry<Table extends "clients" | "machines"> = NonNullable<CoreConfigInput[Table]>[string];
 
@@ -25,11 +25,32 @@ const bounds = [
 ] as const;
 
 /**
- * Takes the `null`s out of what a program gave, where leaving out means the same.
- * @throws ConfigError for every bound that was forgotten
+ * Checks settings that a program gives, by the schema and rules of all settings and by what must be said.
+ * @param warn told what is odd but usable
+ * @throws ConfigError with everything that is wrong
  */
-export function withoutSaid(settings: SallyportSettings): CoreConfigInput {
+export function parseSettings(settings: SallyportSettings, warn: (problem: Problem) => void): CoreConfig {
+  const { input, problems } = withoutSaid(settings);
+  let config: CoreConfig | undefined;
+  try {
+    config = parseCoreConfig(input, warn);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.unshift(...error.problems);
+  }
+  if (config === undefined || problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** Takes the `null`s out of what a program gave, where leaving out means the same, and finds what was forgotten. */
+function withoutSaid(settings: SallyportSettings): { readonly input: CoreConfigInput; readonly problems: Problem[] } {
   const problems: Problem[] = [];
+  const secrets: unknown = settings.secret;
+  if (secrets === undefined || (Array.isArray(secrets) && secrets.length === 0)) {
+    const message =
+      "is missing: set secret to [process.env.SALLYPORT_SECRET], at least 32 random bytes such as the output of `openssl rand -base64 32`";
+    problems.push({ setting: "secret", source: "code", message });
+  }
   const input: Record<string, unknown> = { ...settings };
   for (const { table, key, all } of bounds) {
     // From JavaScript anything may come; what is no table of tables is the schema's to refuse.
@@ -52,8 +73,7 @@ export function withoutSaid(settings: SallyportSettings): CoreConfigInput {
       }),
     );
   }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return input as unknown as CoreConfigInput;
+  return { input: input as unknown as CoreConfigInput, problems };
 }
 
 const isTable = (value: unknown): value is Record<string, unknown> =>

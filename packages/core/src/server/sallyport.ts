@@ -9,7 +9,6 @@ import {
   liveCoreSettings,
   loadConfig,
   needRestart,
-  parseCoreConfig,
 } from "../config/index.ts";
 import { type EpochScope, endGrants } from "../grants/index.ts";
 import { observedCognitoFetch } from "../identity/cognito/observed-fetch.ts";
@@ -40,7 +39,7 @@ import type { FetchHandler } from "./fetch-handler.ts";
 import { type GivenParts, openLastingParts } from "./lasting-parts.ts";
 import { getPrincipal, refuseRequest } from "./principal-context.ts";
 import { createReadiness } from "./readiness.ts";
-import { type SallyportSettings, withoutSaid } from "./said-left-out.ts";
+import { parseSettings, type SallyportSettings } from "./said-left-out.ts";
 import { selfCheck } from "./self-check.ts";
 import { viewSettings } from "./settings-view.ts";
 import { withGlobalSignOut } from "./with-global-sign-out.ts";
@@ -155,7 +154,7 @@ async function start<Claims extends object = AnyClaims>(
   runtime: Partial<SallyportRuntime> = {},
 ): Promise<Sallyport<Claims>> {
   const logger = runtime.logger ?? ownLogger(settings);
-  const config = parseCoreConfig(withoutSaid(settings), (warning) => logger.warn(formatProblem(warning)));
+  const config = parseSettings(settings, (warning) => logger.warn(formatProblem(warning)));
   return createSallyport<Claims>(config, { ...runtime, logger });
 }
 
@@ -278,7 +277,7 @@ async function composeAll<Claims extends object>(
     protect: (handler) => async (request) => {
       try {
         const principal = await verify(request);
-        return await answerRefusable(principal, () => handler(request, principal), { clock });
+        return await answerRefusable(request.method, principal, () => handler(request, principal), { clock });
       } catch (error) {
         if (!(error instanceof BearerRefusal)) throw error;
         return refusalAnswer(error);
