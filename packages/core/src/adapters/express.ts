@@ -7,12 +7,12 @@ import type { Auth } from "./auth-face.ts";
 import {
   endpointsMiddleware,
   type Middleware,
-  type ProtectOptions,
   protectMiddleware,
   refusals,
   type WebHandler,
   webMiddleware,
 } from "./node-middleware.ts";
+import type { ProtectOptions } from "./principal-at.ts";
 import type { MountOptions } from "./public-url.ts";
 
 export type { Middleware, MountOptions, ProtectOptions, WebHandler };

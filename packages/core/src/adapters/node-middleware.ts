@@ -1,10 +1,13 @@
 import type { ServerResponse } from "node:http";
 import { runWithPrincipal } from "../server/principal-context.ts";
-import { type AnyClaims, BearerRefusal, type Principal } from "../verify/index.ts";
+import { BearerRefusal, type Principal } from "../verify/index.ts";
 import type { Auth } from "./auth-face.ts";
 import { type NodeRequest, urlOf, webRequest } from "./node-request.ts";
 import { sendResponse } from "./node-response.ts";
+import { type ProtectOptions, principalAt } from "./principal-at.ts";
 import type { MountOptions } from "./public-url.ts";
+
+export type { ProtectOptions };
 
 /** Goes on to whoever comes next; with an error, to whoever deals with errors. */
 export type Next = (error?: unknown) => void;
@@ -15,21 +18,8 @@ export type Middleware = (incoming: NodeRequest, outgoing: ServerResponse, next:
 /** A handler of web requests. `address` is the peer's, for limits. */
 export type WebHandler = (request: Request, context: { readonly address?: string }) => Response | Promise<Response>;
 
-/** Which resource is protected, where its path does not say so. */
-export interface ProtectOptions extends MountOptions {
-  /** Path of a configured resource, below the base URL. Default: the one at the request's own path. */
-  readonly resource?: string;
-}
-
 /** The Fetch standard lets no request have these (§2.2.1, "forbidden method"). */
 const forbiddenMethods = ["CONNECT", "TRACE", "TRACK"];
-
-/** A request to no resource: 404 in frameworks that look at the error's status. */
-class UnknownResource extends RangeError {
-  override readonly name = "UnknownResource";
-  readonly status = 404;
-  readonly statusCode = 404;
-}
 
 /** Answers what the authorization server serves, and passes everything else on untouched. */
 export function endpointsMiddleware(auth: Auth, options: MountOptions): Middleware {
@@ -40,26 +30,6 @@ export function endpointsMiddleware(auth: Auth, options: MountOptions): Middlewa
   };
 }
 
-/**
- * Who makes a request.
- * Rejects with BearerRefusal, ready to be answered; with UnknownResource where its path is no resource
- */
-export async function principalAt<Claims extends object = AnyClaims>(
-  auth: Auth<Claims>,
-  url: URL | undefined,
-  headers: Headers,
-  { resource }: ProtectOptions,
-): Promise<Principal<Claims>> {
-  if (!url) throw new UnknownResource("the request's path is not in its plain form");
-  const place = resource === undefined ? url : new URL(`${auth.baseUrl()}${resource === "/" ? "" : resource}`);
-  return auth.verify(new Request(place, { headers })).catch((error: unknown) => {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UnknownResource(
-      `${place.pathname} is not the path of a configured resource: name it in resources, or say protect(auth, { resource: "/…" })`,
-    );
-  });
-}
-
 /** Lets a request pass with `principal` set, inside its context; answers a refusal itself. */
 export function protectMiddleware(auth: Auth, options: ProtectOptions): Middleware {
   return (incoming, outgoing, next) => {
@@ -67,7 +37,8 @@ export function protectMiddleware(auth: Auth, options: ProtectOptions): Middlewa
     const headers = new Headers(authorization === undefined ? {} : { authorization });
     principalAt(auth, urlOf(auth, incoming, options), headers, options).then(
       (principal) => {
-        incoming.principal = principal;
+        // Which claims there are is the caller's word, as everywhere.
+        incoming.principal = principal as Principal;
         runWithPrincipal(principal, next);
       },
       (error: unknown) => {

@@ -26,9 +26,15 @@ function hostOf({ headers }: IncomingMessage): string | undefined {
 
 /**
  * The same request as the web knows it. Its signal ends when the client goes before its answer is complete.
+ * @param parsed what a body parser made of the body; default: where Express keeps it
  * @throws Error where a body parser has read the body and left nothing of it
  */
-export function webRequest(url: URL, incoming: NodeRequest, outgoing: ServerResponse): Request {
+export function webRequest(
+  url: URL,
+  incoming: NodeRequest,
+  outgoing: ServerResponse,
+  parsed: unknown = incoming.body,
+): Request {
   const headers = new Headers();
   for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
     const [name = "", value = ""] = incoming.rawHeaders.slice(index, index + 2);
@@ -42,7 +48,7 @@ export function webRequest(url: URL, incoming: NodeRequest, outgoing: ServerResp
   const init = { method, headers, signal: gone.signal };
   if (method === "GET" || method === "HEAD") return new Request(url, init);
   if (!incoming.readableDidRead) return new Request(url, { ...init, body: streamOf(incoming), duplex: "half" });
-  const { body, type } = givenBody(incoming.body, incoming.headers["content-type"]);
+  const { body, type } = givenBody(parsed, incoming.headers["content-type"]);
   headers.set("content-type", type);
   for (const name of ["content-length", "content-encoding", "transfer-encoding"]) headers.delete(name);
   return new Request(url, { ...init, body });

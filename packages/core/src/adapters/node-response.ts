@@ -1,5 +1,5 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import { pump } from "./pump.ts";
 
 /** Sends a web response, each chunk as it comes. Ends reading it when the client has gone. Rejects where its body fails. */
 export async function sendResponse(response: Response, outgoing: ServerResponse): Promise<void> {
@@ -18,17 +18,5 @@ export async function sendResponse(response: Response, outgoing: ServerResponse)
   }
   // The head of a stream shall not wait for its first event.
   outgoing.flushHeaders();
-  const reader = body.getReader();
-  const gone = new AbortController();
-  outgoing.once("close", () => {
-    gone.abort();
-    // Whoever makes the body hears of it; what it answers to that interests nobody any more.
-    reader.cancel().catch(() => {});
-  });
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done || outgoing.destroyed) break;
-    if (!outgoing.write(value)) await once(outgoing, "drain", { signal: gone.signal }).catch(() => {});
-  }
-  if (!outgoing.destroyed) outgoing.end();
+  await pump(body, outgoing);
 }

@@ -3,18 +3,18 @@
  * @packageDocumentation
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { getPrincipal } from "../server/principal-context.ts";
 import type { Principal } from "../verify/index.ts";
 import type { Auth } from "./auth-face.ts";
 import {
   endpointsMiddleware,
   type Middleware,
-  type ProtectOptions,
   protectMiddleware,
   refusals,
   type WebHandler,
   webMiddleware,
 } from "./node-middleware.ts";
-import type { NodeRequest } from "./node-request.ts";
+import type { ProtectOptions } from "./principal-at.ts";
 import type { MountOptions } from "./public-url.ts";
 
 export type { MountOptions, ProtectOptions, WebHandler };
@@ -39,17 +39,14 @@ export const withEndpoints = (
  * Puts a listener behind both doors. Below it `getPrincipal()` answers. A refusal is answered here, those that it throws
  * or rejects with too.
  */
-export const protect = (
-  auth: Auth,
-  listener: (incoming: IncomingMessage, outgoing: ServerResponse, principal: Principal) => unknown,
+export const protect = <Claims extends object>(
+  auth: Auth<Claims>,
+  listener: (incoming: IncomingMessage, outgoing: ServerResponse, principal: Principal<Claims>) => unknown,
   options: ProtectOptions & ErrorOptions = {},
 ): RequestListener =>
   chain(
     protectMiddleware(auth, options),
-    (incoming: NodeRequest, outgoing) => {
-      if (incoming.principal) return listener(incoming, outgoing, incoming.principal);
-      throw new Error("protect let a request pass without a principal");
-    },
+    (incoming, outgoing) => listener(incoming, outgoing, getPrincipal<Claims>()),
     options,
   );
 

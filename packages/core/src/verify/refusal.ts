@@ -62,6 +62,11 @@ export class BearerRefusal extends Error {
     return new BearerRefusal(503, "temporarily_unavailable", reason, text, { retryAfter });
   }
 
+  /** The answer. The name is Hono's, whose apps so give it by themselves. */
+  getResponse(): Response {
+    return new Response(this.body(), { status: this.status, headers: this.headers() });
+  }
+
   /** Headers of the answer. */
   headers(): Record<string, string> {
     return {
