@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { labelledHash, toBase64Url } from "../crypto/index.ts";
@@ -60,7 +60,7 @@ export interface TokenCache {
 }
 
 /**
- * Opens the cache of one identity for one resource. The folder is made 0700, files are 0600 and replaced as a whole.
+ * Opens the cache of one identity for one resource. The folder is made 0700 where it is missing, files are 0600 and replaced as a whole.
  * @param options.resource URL of the MCP server
  * @param options.identity who: one name for the user, another for each machine
  */
@@ -104,10 +104,8 @@ export function tokenCache(options: {
     }
   };
 
-  const prepare = async (): Promise<void> => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await chmod(folder, 0o700);
-  };
+  // A folder that is there already may be for other things as well, and keeps its mode; the files are closed in any case.
+  const prepare = () => mkdir(folder, { recursive: true, mode: 0o700 });
 
   const exclusively = async (work: () => Promise<void>): Promise<void> => {
     await prepare();
