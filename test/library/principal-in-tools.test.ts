@@ -119,6 +119,28 @@ describe.each(forms)("in a tool called as %s", (_, call) => {
   });
 });
 
+test("a tool that runs for long is not held back, and a late refusal is its error", async () => {
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  work = async () => {
+    begun.resolve();
+    await goOn.promise;
+    requireScope("notes/write");
+  };
+  const [, call] = forms[1] ?? [];
+  const answer = fetch(call?.(alice.token) ?? "");
+  await begun.promise;
+  await new Promise((resolve) => setImmediate(resolve));
+  app.clock.advance(1_000);
+  // The head of the answer is here while the tool still runs.
+  const response = await answer;
+  expect(response.status).toBe(200);
+  goOn.resolve();
+  const text = await response.text();
+  expect(text).toContain('"isError":true');
+  expect(text).toContain("Sign in again for these scopes: notes/read notes/write");
+});
+
 test("outside MCP a refusal is answered as it is", async () => {
   work = () => requireScope("notes/write");
   const headers = { authorization: `Bearer ${alice.token}`, "x-plain": "1" };
