@@ -177,7 +177,9 @@ export function signInProvider(options: SignInOptions): SignInProvider {
     },
     async saveTokens(tokens) {
       try {
-        await kept.save(current(), tokens, renewed);
+        // RFC 6749 §5.1: an answer without scope gives what was asked for.
+        const asked = renewed || !lastSignIn?.asked.length ? {} : { scope: lastSignIn.asked.join(" ") };
+        await kept.save(current(), { ...asked, ...tokens }, renewed);
         if (indicator !== undefined) {
           const saved = indicator;
           await cache.change(current(), (before) => ({ ...before, indicator: saved }));
