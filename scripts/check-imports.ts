@@ -12,7 +12,7 @@ const packages: Readonly<Record<string, { readonly name: string; readonly mayImp
 
 /** Rooms of the library from the ground up; a room imports only from itself and from rooms below it. */
 const floors =
-  "runtime crypto errors config audit store records http net limits keys identity grants capabilities scopes verify clients pages authorize token upkeep server adapters".split(
+  "runtime crypto errors config audit store records http net limits keys identity grants capabilities scopes verify clients pages authorize token upkeep server client adapters".split(
     " ",
   );
 

@@ -43,9 +43,11 @@ export { createLogger, silentLogger, systemClock, systemRandom } from "./runtime
 export type { Entitling, ScopeCatalog } from "./scopes/index.ts";
 export { scopeCatalog } from "./scopes/index.ts";
 export type { FetchHandler } from "./server/fetch-handler.ts";
+export { getPrincipal, requireGroup, requireScope, runWithPrincipal } from "./server/principal-context.ts";
+export type { SallyportSettings } from "./server/said-left-out.ts";
 export type { Sallyport, SallyportRuntime } from "./server/sallyport.ts";
 export { createSallyport, sallyport } from "./server/sallyport.ts";
 export * from "./store/index.ts";
 export * from "./upkeep/index.ts";
-export type { BearerVerifier, Principal } from "./verify/index.ts";
+export type { AnyClaims, BearerVerifier, Principal } from "./verify/index.ts";
 export { BearerRefusal, requireScopes } from "./verify/index.ts";

@@ -54,6 +54,14 @@ const resourceOfServer = rule("resource-of-server", ["resources", "servers"], (c
   });
 });
 
+const exposedToken = rule("exposed-cognito-token", ["exposeCognitoToken"], (config, report) => {
+  if (!config.exposeCognitoToken) return;
+  report.problem(
+    ["exposeCognitoToken"],
+    "is for code that calls the library; no server of a gateway gets the token: remove it",
+  );
+});
+
 const unknownScopeOfServer = rule("unknown-scope-of-server", ["servers", "scopes"], ({ servers, scopes }, report) => {
   servers.forEach((server, index) => {
     server.requiredScopes.forEach((scope, at) => {
@@ -79,6 +87,7 @@ export const gatewayRules: readonly Rule[] = [
   machineResource,
   resourceServerResource,
   resourceOfServer,
+  exposedToken,
   unknownScopeOfServer,
   pathInBaseUrl,
   nothingToProtect,

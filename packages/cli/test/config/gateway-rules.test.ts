@@ -90,6 +90,11 @@ describe("the rules of a gateway", () => {
       "base_url (code): must have no path: the gateway answers at the root of its host name; leave it out",
     ],
     [
+      "a token of Cognito's that nobody would get",
+      { exposeCognitoToken: true },
+      "expose_cognito_token (code): is for code that calls the library; no server of a gateway gets the token: remove it",
+    ],
+    [
       "no root secret",
       { secret: [] },
       "secret (code): is missing: set SALLYPORT_SECRET to at least 32 random bytes, such as from: openssl rand -base64 32",

@@ -62,7 +62,7 @@ const cognito = z
       .string()
       .regex(
         /^(?:https:\/\/|http:\/\/localhost(?=[:/]|$)|(?!http:)[a-z][a-z0-9+.-]*:\/\/)[\x21\x23-\x5b\x5d-\x7e]*$/i,
-        "write a full URL: https://…, http://localhost… or an app's own scheme",
+        { error: "write a full URL: https://…, http://localhost… or an app's own scheme", abort: true },
       )
       .refine((text) => URL.canParse(text), "write a full URL")
       .optional()
@@ -230,7 +230,7 @@ const registration = z.strictObject({
     .prefault("24h")
     .describe("How long a registration lives that never reached consent."),
   customSchemes: z
-    .array(z.string().regex(/^[a-z][a-z0-9+.-]*$/))
+    .array(z.string().regex(/^[a-z][a-z0-9+.-]*$/, "write a scheme such as cursor, without :// and what follows"))
     .default(["cursor", "vscode", "vscode-insiders"])
     .describe("Redirect schemes allowed besides https, loopback and reverse-DNS names."),
 });
@@ -364,17 +364,23 @@ export const coreSection = z.strictObject({
     .default([])
     .describe("Claims of the sign-in that give scopes, besides groups. A claim that is not there gives nothing."),
   clients: z
-    .record(z.string().regex(/^[\x21-\x7e]{1,256}$/), registeredClient)
+    .record(
+      z.string().regex(/^[\x21-\x7e]{1,256}$/, "an id has no spaces and at most 256 characters"),
+      registeredClient,
+    )
     .default({})
     .describe("Clients known beforehand, by client_id."),
   machines: z
-    .record(z.string().regex(/^[\w+.-]{1,128}$/), machine)
+    .record(
+      z.string().regex(/^[\w+.-]{1,128}$/, "an id has letters, digits and . _ + - only, at most 128 characters"),
+      machine,
+    )
     .default({})
     .describe(
       "Who may come by client_credentials: Cognito app clients by their client id, machines with keys of their own by any id.",
     ),
   resourceServers: z
-    .record(z.string().regex(/^[\x21-\x7e]{1,256}$/), resourceServer)
+    .record(z.string().regex(/^[\x21-\x7e]{1,256}$/, "an id has no spaces and at most 256 characters"), resourceServer)
     .default({})
     .describe("Who may ask /introspect, by the id that they authenticate with."),
   registration: registration.prefault({}).describe("Dynamic client registration (RFC 7591)."),
@@ -399,6 +405,12 @@ export const coreSection = z.strictObject({
     .string()
     .default("sqlite:./.sallyport/store.db")
     .describe("Where state lives: memory:, sqlite:./path, redis://host:6379 or dynamodb://table?region=…."),
+  exposeCognitoToken: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Keeps Cognito's access token sealed in the grant and gives it to the library's own code (auth.cognitoToken()), for calls to AWS on the user's behalf. No client ever gets it.",
+    ),
   allowedOrigins: z.array(z.string()).default([]).describe("Web origins whose scripts may call the endpoints."),
   maxBody: byteSize().prefault("64KiB").describe("The largest form or registration that is read."),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),

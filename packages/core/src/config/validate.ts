@@ -36,13 +36,15 @@ export function validate<Schema extends z.ZodObject>(schema: Schema, unchecked: 
   const { spelling } = unchecked;
   const derived = deriveSettings(schema, unchecked.input);
   const origins = new Map(derived.from.map(({ path, source }) => [pathKey(path), source]));
-  const sourceOf = (path: Path): string => {
+  /** The setting that a derived place follows from. */
+  const originOf = (path: Path): Path | undefined => {
     for (let depth = path.length; depth > 0; depth--) {
       const origin = origins.get(pathKey(path.slice(0, depth)));
-      if (origin) return unchecked.sourceOf(origin);
+      if (origin) return origin;
     }
-    return unchecked.sourceOf(path);
+    return undefined;
   };
+  const sourceOf = (path: Path): string => unchecked.sourceOf(originOf(path) ?? path);
   const hide = redactor(listSecrets(schema, derived.input).map(({ text }) => text));
   const problems = unchecked.problems.map(hide);
   const warnings = unchecked.warnings.map(hide);
@@ -60,16 +62,21 @@ export function validate<Schema extends z.ZodObject>(schema: Schema, unchecked: 
   // Each setting at the top is parsed by itself, so that the rules can judge those that are in order.
   const parsed: Tree = {};
   const inOrder = new Set<string>();
+  const faults: Fault[] = [];
   for (const [key, field] of fieldsOf(schema) ?? []) {
     const result = examine(field, derived.input[key], [key]);
     if ("value" in result) {
       if (!unchecked.faulty.some(([top]) => top === key)) inOrder.add(key);
       if (result.value !== undefined) parsed[key] = result.value;
     } else {
-      for (const fault of result.faults) {
-        note(problems, fault.path, faultySetting(schema, fault, spelling), faultMessage(schema, fault, spelling));
-      }
+      faults.push(...result.faults);
     }
+  }
+  for (const fault of faults) {
+    // What follows from a wrong setting is wrong as well; it is named once, where it was written.
+    const [origin] = originOf(fault.path) ?? [];
+    if (origin !== undefined && !inOrder.has(String(origin))) continue;
+    note(problems, fault.path, faultySetting(schema, fault, spelling), faultMessage(schema, fault, spelling));
   }
   for (const rule of unchecked.rules) {
     if (!rule.needs.every((key) => inOrder.has(key))) continue;

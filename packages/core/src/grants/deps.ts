@@ -13,6 +13,8 @@ export interface GrantDeps {
   readonly keys: RootKeys;
   readonly identityProvider: IdentityProvider;
   readonly tokens: CoreConfig["tokens"];
+  /** Whether Cognito's access token is kept in the grant. */
+  readonly exposeCognitoToken: boolean;
   /** How long an access token for a resource (its canonical URL) lives, ms. */
   readonly accessTtlOf: (resource: string) => number;
   /** Whether a machine is still configured to come as it came: with Cognito's word, or with keys of its own. */

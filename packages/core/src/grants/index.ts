@@ -2,7 +2,7 @@ export { grantIndex } from "./change-grant.ts";
 
 import type { GrantDeps } from "./deps.ts";
 import { createEpochs, type Epochs } from "./epochs.ts";
-import { createGrantJudge, type GrantJudge } from "./judge-grant.ts";
+import { type CognitoTokens, createGrantJudge, type GrantJudge } from "./judge-grant.ts";
 import { createUpstreamRenewer } from "./renew-upstream.ts";
 
 export type { GrantDeps } from "./deps.ts";
@@ -13,7 +13,7 @@ export { accessTokenEnd } from "./grant-lifetime.ts";
 export { parseHandleToken } from "./handle-token.ts";
 export { issueCode } from "./issue-code.ts";
 export { issueMachineGrant } from "./issue-machine-grant.ts";
-export type { GrantJudge, Judgement } from "./judge-grant.ts";
+export type { CognitoTokens, GrantJudge, Judgement } from "./judge-grant.ts";
 export type { LiveGrant } from "./redeem-code.ts";
 export { codeHolder, redeemCode } from "./redeem-code.ts";
 export { rotateRefreshToken } from "./rotate-refresh-token.ts";
@@ -27,7 +27,7 @@ export { rotateRefreshToken } from "./rotate-refresh-token.ts";
 export function grantChecks(
   deps: GrantDeps,
   longestConsent = (): number => 0,
-): { epochs: Epochs; judge: GrantJudge; settled: () => Promise<void> } {
+): { epochs: Epochs; judge: GrantJudge & CognitoTokens; settled: () => Promise<void> } {
   const epochs = createEpochs(deps, {
     shareFor: Math.min(1000, deps.tokens.grantCheckInterval),
     // A switch outlives every grant that can have begun before it, and every approval.

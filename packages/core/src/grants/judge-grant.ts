@@ -1,4 +1,5 @@
 import type { Reason } from "../errors/index.ts";
+import type { ProviderToken } from "../identity/identity-provider.ts";
 import { type Grant, UnreadableRecord, type Upstream } from "../records/index.ts";
 import { StoreUnavailable } from "../store/store.ts";
 import type { GrantDeps } from "./deps.ts";
@@ -20,6 +21,15 @@ export interface GrantJudge {
   judgeAfresh(grantId: string): Promise<Judgement>;
 }
 
+/** Cognito's own token of a user, for calls to AWS on the user's behalf. */
+export interface CognitoTokens {
+  /**
+   * The access token of the sign-in behind a grant, asked anew of Cognito where less than a minute is left of it. Door
+   * two is judged first, now, whatever is remembered. Never rejects for what a judgement can say.
+   */
+  cognitoToken(grantId: string): Promise<ProviderToken | Exclude<Judgement, { holds: "yes" }>>;
+}
+
 /** A judgement with the moment (monotonic) at which the oldest of what it rests on was read. */
 interface Judged {
   readonly judgement: Judgement;
@@ -29,10 +39,16 @@ interface Judged {
 const mostCached = 50_000;
 /** After Cognito failed, this process leaves it alone for a while: with this grant, or with all if nobody was served. */
 const backoff = 5_000;
+/** Cognito's token is renewed when less than this is left of it, ms: whoever is given one gets to use it. */
+const leastLeft = 60_000;
 const allGrants = "";
 const unknownMachine: Judgement = { holds: "no", reason: "machine_unknown" };
 
-export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: UpstreamRenewer): GrantJudge {
+export function createGrantJudge(
+  deps: GrantDeps,
+  epochs: Epochs,
+  renewer: UpstreamRenewer,
+): GrantJudge & CognitoTokens {
   const interval = deps.tokens.grantCheckInterval;
   const cache = new Map<string, Judged>();
   const running = new Map<string, Promise<Judgement>>();
@@ -140,7 +156,32 @@ export function createGrantJudge(deps: GrantDeps, epochs: Epochs, renewer: Upstr
     return judged;
   };
 
+  const tokenIn = (judgement: Judgement): ProviderToken | undefined => {
+    const token =
+      judgement.holds === "yes" && judgement.grant.upstream?.kind === "cognito_session"
+        ? judgement.grant.upstream.accessToken
+        : undefined;
+    return token && token.expiresAt - deps.clock.now() >= leastLeft ? token : undefined;
+  };
+
+  const cognitoToken: CognitoTokens["cognitoToken"] = async (grantId) => {
+    const judgement = await judgeAfresh(grantId);
+    if (judgement.holds !== "yes") return judgement;
+    const token = tokenIn(judgement);
+    if (token) return token;
+    const { upstream } = judgement.grant;
+    // With nothing to renew it with, only a new sign-in brings another.
+    if (upstream?.kind !== "cognito_session" || upstream.refreshToken === undefined)
+      return { holds: "no", reason: "upstream_ended" };
+    const renewal = mayAsk(grantId) ? await tryRenew(grantId, upstream.verifiedAt) : "unavailable";
+    if (renewal === "busy") return { holds: "unknown", reason: "upstream_busy" };
+    const renewed = await judgeAfresh(grantId);
+    if (renewed.holds !== "yes") return renewed;
+    return tokenIn(renewed) ?? { holds: "unknown", reason: "provider_unavailable" };
+  };
+
   return {
+    cognitoToken,
     judge(grantId) {
       const known = cache.get(grantId);
       if (known && deps.clock.monotonic() - known.at < interval) return underSettingsOfNow(known.judgement);

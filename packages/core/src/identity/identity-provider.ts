@@ -10,6 +10,13 @@ export interface Identity {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
+/** A token of the provider's own. */
+export interface ProviderToken {
+  readonly token: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+}
+
 /** The result of a sign-in or of a renewal at the provider. */
 export interface UpstreamSession {
   readonly identity: Identity;
@@ -17,6 +24,8 @@ export interface UpstreamSession {
   readonly refreshToken?: string;
   /** When the user proved who they are, seconds since the Unix epoch. */
   readonly authTime: number;
+  /** The provider's access token. Kept only where the settings say that it may be. */
+  readonly accessToken?: ProviderToken;
 }
 
 /** What a machine client got from the provider for its own credentials. */

@@ -8,5 +8,6 @@ export {
   type IdentityProviderFailure,
   type MachineSession,
   type ProviderAccessToken,
+  type ProviderToken,
   type UpstreamSession,
 } from "./identity-provider.ts";

@@ -18,6 +18,8 @@ const upstream = z.discriminatedUnion("kind", [
     identity,
     /** Cognito's refresh token; absent if Cognito gave none, and the grant then ends with what was verified. */
     refreshToken: z.string().exactOptional(),
+    /** Cognito's access token and its end, ms; only under `exposeCognitoToken`. */
+    accessToken: z.object({ token: z.string(), expiresAt: z.number() }).exactOptional(),
     /** When Cognito last vouched for the user, ms. */
     verifiedAt: z.number(),
     /** From when on a request starts a renewal in the background, ms. */

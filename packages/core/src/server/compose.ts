@@ -3,7 +3,7 @@ import { createAssertionVerifier, createClientDirectory } from "../clients/index
 import { hasOwnKeys } from "../config/own-keys.ts";
 import { lookOf } from "../pages/index.ts";
 import { endpointPaths } from "./authorization-server-metadata.ts";
-import { type FetchHandler, fetchHandler } from "./fetch-handler.ts";
+import { type Endpoints, fetchHandler } from "./fetch-handler.ts";
 import type { LastingParts } from "./lasting-parts.ts";
 import type { SettingsView } from "./settings-view.ts";
 
@@ -11,7 +11,7 @@ import type { SettingsView } from "./settings-view.ts";
  * Puts the endpoints together as the settings say, over the parts that last.
  * @throws ConfigError for settings that only the library can judge
  */
-export function compose(view: SettingsView, lasting: LastingParts): FetchHandler {
+export function compose(view: SettingsView, lasting: LastingParts): Endpoints {
   const { config, issuer, scopes, resources, capabilities, accessTtlOf, isMachine, redirectPolicy } = view;
   const { store, keys, clock, random, logger, audit, assertionKeys, limits } = lasting;
   const { baseUrl, tokens, machines } = config;
@@ -22,6 +22,7 @@ export function compose(view: SettingsView, lasting: LastingParts): FetchHandler
       grants: lasting.grants,
       identityProvider: lasting.identityProvider,
       tokens,
+      exposeCognitoToken: config.exposeCognitoToken,
       accessTtlOf,
       isMachine,
       issuer,

@@ -14,8 +14,15 @@ import { type Route, routes, type ServerDeps } from "./routes.ts";
  */
 export type FetchHandler = (request: Request, context?: { readonly address?: string }) => Promise<Response>;
 
+/** The endpoints, and where they are. */
+export interface Endpoints {
+  readonly fetch: FetchHandler;
+  /** Whether there is an endpoint or document at this place, whatever the method. */
+  serves(url: Pick<URL, "host" | "pathname">): boolean;
+}
+
 /** Composes the endpoints to one `Request → Response` function that never throws. */
-export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
+export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): Endpoints {
   const proxies = trustedNetworks(deps.config.trustedProxies);
   const { here: own = [], further = [] } = Object.groupBy(routes(deps), ({ origin }) => (origin ? "further" : "here"));
   const byPath = Map.groupBy(own, (route) => route.path);
@@ -41,9 +48,11 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
     return answer;
   };
 
-  return async (request, context = {}) => {
-    const { host, pathname } = new URL(request.url);
-    const here = (byHost.get(host) ?? byPath).get(pathname);
+  const routesAt = ({ host, pathname }: Pick<URL, "host" | "pathname">): readonly Route[] | undefined =>
+    (byHost.get(host) ?? byPath).get(pathname);
+
+  const fetch: FetchHandler = async (request, context = {}) => {
+    const here = routesAt(new URL(request.url));
     if (!here) return jsonAnswer(404, { error: "not_found", error_description: "There is nothing at this path." });
     const [first] = here;
     const methods = here.map((route) => route.method);
@@ -64,6 +73,7 @@ export function fetchHandler(deps: ServerDeps, cors: CorsPolicy): FetchHandler {
     for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
     return request.method === "HEAD" ? new Response(null, answer) : answer;
   };
+  return { fetch, serves: (url) => routesAt(url) !== undefined };
 }
 
 function reportFault(deps: ServerDeps, { reason, status }: OAuthError): void {

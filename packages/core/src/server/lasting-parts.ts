@@ -56,6 +56,9 @@ export async function openLastingParts(given: GivenParts, now: () => SettingsVie
     get tokens() {
       return now().config.tokens;
     },
+    get exposeCognitoToken() {
+      return now().config.exposeCognitoToken;
+    },
     accessTtlOf: (url) => now().accessTtlOf(url),
     isMachine: (id, kind) => now().isMachine(id, kind),
   };

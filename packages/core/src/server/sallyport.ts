@@ -1,8 +1,7 @@
-import { type AuditSink, noAudit } from "../audit/index.ts";
+import { noAudit } from "../audit/index.ts";
 import {
   ConfigError,
   type CoreConfig,
-  type CoreConfigInput,
   changedSettings,
   coreSection,
   type Environment,
@@ -10,127 +9,63 @@ import {
   liveCoreSettings,
   loadConfig,
   needRestart,
-  parseCoreConfig,
 } from "../config/index.ts";
-import { type EpochScope, endGrants } from "../grants/index.ts";
+import { endGrants } from "../grants/index.ts";
 import { observedCognitoFetch } from "../identity/cognito/observed-fetch.ts";
-import { cognitoProvider, type IdentityProvider } from "../identity/index.ts";
-import { type IdentityAssertions, identityAssertions } from "../keys/index.ts";
-import type { SharedCounts } from "../limits/index.ts";
-import { type Network, systemNetwork } from "../net/index.ts";
+import { cognitoProvider } from "../identity/index.ts";
+import { identityAssertions } from "../keys/index.ts";
+import { systemNetwork } from "../net/index.ts";
 import { openKeys } from "../records/index.ts";
 import {
-  type CallObserver,
-  type Clock,
   clockDeviation,
   clockWatch,
   createLogger,
   type Fetch,
   type Logger,
-  type Random,
   soundClock,
   systemClock,
   systemRandom,
 } from "../runtime/index.ts";
-import { openStore, type Store } from "../store/index.ts";
+import { openStore } from "../store/index.ts";
 import { observedStore } from "../store/observed-store.ts";
-import { BearerRefusal, type BearerVerifier, type Principal, requireScopes } from "../verify/index.ts";
+import { type AnyClaims, BearerRefusal, type Principal, requireScopes } from "../verify/index.ts";
+import { answerRefusable, refusalAnswer } from "./answer-refusable.ts";
 import { compose } from "./compose.ts";
-import type { FetchHandler } from "./fetch-handler.ts";
+import type { Sallyport, SallyportRuntime } from "./face.ts";
 import { type GivenParts, openLastingParts } from "./lasting-parts.ts";
+import { getPrincipal, refuseRequest } from "./principal-context.ts";
 import { createReadiness } from "./readiness.ts";
+import { parseSettings, type SallyportSettings } from "./said-left-out.ts";
+import { selfCheck } from "./self-check.ts";
 import { viewSettings } from "./settings-view.ts";
 import { withGlobalSignOut } from "./with-global-sign-out.ts";
 
+export type { Sallyport, SallyportRuntime } from "./face.ts";
+
 /** How long `close` waits for what is under way at Cognito, ms. */
 const longestClose = 2_000;
-
-/** What may be handed in instead of the machine's own; tests hand in all of it. */
-export interface SallyportRuntime {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly fetch: Fetch;
-  /** Instead of the machine's resolver and sockets, for what clients publish elsewhere: metadata documents and keys. */
-  readonly network: Network;
-  readonly logger: Logger;
-  readonly audit: AuditSink;
-  /** Instead of the one that the setting `store` names. Closed with the rest. */
-  readonly store: Store;
-  /** Instead of Cognito. */
-  readonly identityProvider: IdentityProvider;
-  /** Is told of every call of the store, of Cognito, of KMS and of what clients publish elsewhere. */
-  readonly observer: CallObserver;
-}
-
-/** An authorization server in front of a Cognito user pool, with the checks for what stands behind it. */
-export interface Sallyport {
-  /** Answers the authorization server's endpoints and all discovery documents. */
-  readonly fetch: FetchHandler;
-  /**
-   * Puts a handler behind both doors. The resource is the one at the request's path; on the host of a resource's further
-   * URL, the one at the whole URL.
-   * @param handler gets the request and who makes it; never called without a valid token
-   */
-  protect(
-    handler: (request: Request, principal: Principal) => Response | Promise<Response>,
-  ): (request: Request) => Promise<Response>;
-  /**
-   * Who makes a request to a protected resource.
-   * @throws BearerRefusal, ready to be answered
-   */
-  verify(request: Request): Promise<Principal>;
-  /** The same for hot paths, without a Request object. */
-  readonly verifier: BearerVerifier;
-  /**
-   * Ends every grant that exists now: of all, of a user (`sub`) or of a client. Holds everywhere within the check
-   * interval (`tokens.grant_check_interval`). With `cognito.global_sign_out` a user is signed out at Cognito as well.
-   * Rejects with StoreUnavailable if nothing was written; with IdentityProviderError if Cognito did not sign the user
-   * out, though here the grants have ended.
-   */
-  endGrants(scope: EpochScope): Promise<void>;
-  /**
-   * Signs who makes a request, for servers behind this deployment that want to know. The keys are made at the first call
-   * and are in the published key set from then on: call it at the start of every process of the deployment.
-   * Rejects with StoreUnavailable or UnreadableRecord where they cannot be read.
-   */
-  identityAssertions(): Promise<IdentityAssertions>;
-  /** Counts over all replicas, for limits of one's own. */
-  readonly counts: SharedCounts;
-  /**
-   * What keeps this process from serving, in short texts for anybody (`store unavailable`, `keyring unreadable`,
-   * `store unfit`, `clock off by 40 s`); empty: nothing. For `/readyz`: the details are logged, and whoever asks within a
-   * second gets the same answer. Never rejects.
-   */
-  readiness(): Promise<readonly string[]>;
-  /**
-   * Takes over other settings, at once and as a whole: where it throws, nothing has changed. Everything that remembers
-   * something stays: sign-ins, keys, counts, caches. Requests that are under way finish as they began; whoever holds a
-   * stream open asks `verifier.recheck` again. What `liveCoreSettings` lists may change; all else needs a restart.
-   * @param config checked settings, all of them, as `parseCoreConfig` or `loadConfig` gives them
-   * @throws ConfigError that names each setting which needs a restart, or what is wrong
-   */
-  reconfigure(config: CoreConfig): void;
-  close(): Promise<void>;
-}
 
 /**
  * Starts from settings as a program writes them (camelCase, durations as `15s`).
  * @throws ConfigError with every problem of the settings at once
  */
-async function start(settings: CoreConfigInput, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
+async function start<Claims extends object = AnyClaims>(
+  settings: SallyportSettings,
+  runtime: Partial<SallyportRuntime> = {},
+): Promise<Sallyport<Claims>> {
   const logger = runtime.logger ?? ownLogger(settings);
-  const config = parseCoreConfig(settings, (warning) => logger.warn(formatProblem(warning)));
-  return createSallyport(config, { ...runtime, logger });
+  const config = parseSettings(settings, (warning) => logger.warn(formatProblem(warning)));
+  return createSallyport<Claims>(config, { ...runtime, logger });
 }
 
-async function load(
+async function load<Claims extends object>(
   source: { readonly file?: string; readonly env: Environment },
   runtime: Partial<SallyportRuntime>,
-): Promise<Sallyport> {
+): Promise<Sallyport<Claims>> {
   const { config, warnings } = await loadConfig({ schema: coreSection, ...source });
   const logger = runtime.logger ?? ownLogger(config);
   for (const warning of warnings) logger.warn(formatProblem(warning));
-  return createSallyport(config, { ...runtime, logger });
+  return createSallyport<Claims>(config, { ...runtime, logger });
 }
 
 /** Starts an authorization server in front of a Cognito user pool, from code, from the environment or from a file. */
@@ -139,18 +74,25 @@ export const sallyport = Object.assign(start, {
    * Starts from environment variables alone (`COGNITO_USER_POOL_ID`, `SALLYPORT_BASE_URL`, …).
    * @throws ConfigError with every problem of the settings at once
    */
-  fromEnv: (env: Environment = process.env, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> =>
-    load({ env }, runtime),
+  fromEnv: <Claims extends object = AnyClaims>(
+    env: Environment = process.env,
+    runtime: Partial<SallyportRuntime> = {},
+  ): Promise<Sallyport<Claims>> => load({ env }, runtime),
   /**
    * Starts from a TOML file; environment variables win over it.
    * @throws ConfigError with every problem of the settings at once
    */
-  fromFile: (file: string, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> =>
-    load({ file, env: process.env }, runtime),
+  fromFile: <Claims extends object = AnyClaims>(
+    file: string,
+    runtime: Partial<SallyportRuntime> = {},
+  ): Promise<Sallyport<Claims>> => load({ file, env: process.env }, runtime),
 });
 
 /** Starts from a checked configuration. Reads the store (the signing keys are there) but never asks Cognito anything. */
-export async function createSallyport(config: CoreConfig, runtime: Partial<SallyportRuntime> = {}): Promise<Sallyport> {
+export async function createSallyport<Claims extends object = AnyClaims>(
+  config: CoreConfig,
+  runtime: Partial<SallyportRuntime> = {},
+): Promise<Sallyport<Claims>> {
   const machineClock = runtime.clock ?? systemClock;
   const [storeClock, providerClock] = [clockWatch(machineClock), clockWatch(machineClock)];
   const watches = [storeClock, providerClock];
@@ -178,21 +120,29 @@ export async function createSallyport(config: CoreConfig, runtime: Partial<Sally
   const store = observer === undefined ? opened : observedStore(opened, observer, clock);
   const passedIn = { clock, random, logger, audit, observer };
   try {
-    return await composeAll(config, { ...passedIn, keys, identityProvider, network, store, watches });
+    return await composeAll<Claims>(
+      config,
+      { ...passedIn, keys, identityProvider, network, store, watches },
+      plainFetch,
+    );
   } catch (error) {
     if (runtime.store === undefined) await store.close();
     throw error;
   }
 }
 
-async function composeAll(config: CoreConfig, parts: GivenParts): Promise<Sallyport> {
+async function composeAll<Claims extends object>(
+  config: CoreConfig,
+  parts: GivenParts,
+  plainFetch: Fetch,
+): Promise<Sallyport<Claims>> {
   const { clock, random, logger, audit, store } = parts;
   let view = viewSettings(config);
   const lasting = await openLastingParts(parts, () => view);
   let answer = compose(view, lasting);
   const { verifier, keyring } = lasting;
 
-  const verify = async (request: Request): Promise<Principal> => {
+  const verify = async (request: Request): Promise<Principal<Claims>> => {
     const url = new URL(request.url);
     const resource = view.resources.at(url);
     if (!resource) throw new RangeError(`${url.pathname} is not the path of a configured resource`);
@@ -201,19 +151,36 @@ async function composeAll(config: CoreConfig, parts: GivenParts): Promise<Sallyp
     if (refusal) throw refusal;
     // Denied by default: who has lost every scope passes nowhere, also where no particular one is required.
     if (principal.scopes.length === 0) throw BearerRefusal.notPermitted();
-    return principal;
+    // What claims there are is the caller's word: nothing here could check a type.
+    return principal as Principal<Claims>;
   };
 
   return {
-    fetch: (request, context) => answer(request, context),
+    fetch: (request, context) => answer.fetch(request, context),
+    serves: (url) => answer.serves(url),
+    baseUrl: () => view.config.baseUrl,
+    selfCheck: () => selfCheck(view, plainFetch),
     verify,
+    getPrincipal: () => getPrincipal<Claims>(),
+    async cognitoToken(principal = getPrincipal()) {
+      if (!view.config.exposeCognitoToken) {
+        const message = "must be true for auth.cognitoToken(): without it no token of Cognito's is kept";
+        throw new ConfigError([{ setting: "exposeCognitoToken", source: "configuration", message }]);
+      }
+      if (principal.kind === "machine" || principal.grantId === undefined) refuseRequest(BearerRefusal.notPermitted());
+      const answer = await lasting.judge.cognitoToken(principal.grantId);
+      if ("token" in answer) return answer.token;
+      if (answer.holds === "unknown") refuseRequest(BearerRefusal.unavailable(answer.reason));
+      return refuseRequest(BearerRefusal.invalid(answer.reason, verifier.challenge(principal.resource)));
+    },
     verifier,
     protect: (handler) => async (request) => {
       try {
-        return await handler(request, await verify(request));
+        const principal = await verify(request);
+        return await answerRefusable(request.method, principal, () => handler(request, principal), { clock });
       } catch (error) {
         if (!(error instanceof BearerRefusal)) throw error;
-        return new Response(error.body(), { status: error.status, headers: error.headers() });
+        return refusalAnswer(error);
       }
     },
     reconfigure(next) {

@@ -43,7 +43,7 @@ export function principalOf(
     const held = entitled.filter((scope) => named.has(scope));
     return { kind: "machine", groups: [], claims: {}, scopes: held, entitled, ...shared };
   }
-  const { sub, username, groups, email, claims: extra } = upstream.identity;
+  const { sub, username, groups, email, emailVerified, claims: extra } = upstream.identity;
   if (claims.sub !== sub) return "grant_user_mismatch";
   const ofClient = clientBound(grant.clientId, settings);
   if (ofClient === "client_unknown") return ofClient;
@@ -57,6 +57,7 @@ export function principalOf(
     groups,
     claims: extra,
     ...(email === undefined ? {} : { email }),
+    ...(emailVerified === undefined ? {} : { emailVerified }),
     scopes: entitled.filter((scope) => named.has(scope)),
     entitled,
     ...shared,

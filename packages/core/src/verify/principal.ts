@@ -1,5 +1,12 @@
-/** Who makes a request, once both doors have been asked. */
-export interface Principal {
+/** Claims as they come: nothing is known of them. */
+export type AnyClaims = Readonly<Record<string, unknown>>;
+
+/**
+ * Who makes a request, once both doors have been asked.
+ * @typeParam Claims what the pool puts into its tokens, such as `{ "custom:department"?: string }`. It is the caller's
+ *   word and nothing checks it: a user need not have an attribute, and a machine has none, so make every one optional.
+ */
+export interface Principal<Claims extends object = AnyClaims> {
   readonly kind: "user" | "machine";
   /** Cognito's `sub`; for a machine its Cognito client id. */
   readonly subject: string;
@@ -8,8 +15,10 @@ export interface Principal {
   /** Cognito groups as last seen; at most `upstream_max_age` old. Empty for a machine. */
   readonly groups: readonly string[];
   readonly email?: string;
+  /** Whether Cognito has verified the address; absent where it does not say. */
+  readonly emailVerified?: boolean;
   /** Further claims of the sign-in (custom attributes among them). */
-  readonly claims: Readonly<Record<string, unknown>>;
+  readonly claims: Readonly<Claims>;
   /** The MCP client; for a machine the same as `subject`. */
   readonly clientId: string;
   /** The grant behind the token. Absent for a token that Cognito itself issued. */

@@ -45,7 +45,8 @@ export class BearerRefusal extends Error {
    * @param context.scope what the new token needs: everything missing and everything already granted
    */
   static insufficientScope(context: { scope: string; resourceMetadata: string }): BearerRefusal {
-    const text = "The access token does not cover this request. Ask for the scopes named in the challenge.";
+    // Inside a tool the text may be all that reaches the client.
+    const text = `The access token does not cover this request. Sign in again for these scopes: ${context.scope}`;
     const challenge = bearerChallenge({ error: "insufficient_scope", errorDescription: text, ...context });
     return new BearerRefusal(403, "insufficient_scope", "scope_insufficient", text, { challenge });
   }
@@ -59,6 +60,11 @@ export class BearerRefusal extends Error {
   static unavailable(reason: Reason, retryAfter = 5): BearerRefusal {
     const text = "The sign-in behind this token cannot be checked at the moment. Try again.";
     return new BearerRefusal(503, "temporarily_unavailable", reason, text, { retryAfter });
+  }
+
+  /** The answer. The name is Hono's, whose apps so give it by themselves. */
+  getResponse(): Response {
+    return new Response(this.body(), { status: this.status, headers: this.headers() });
   }
 
   /** Headers of the answer. */

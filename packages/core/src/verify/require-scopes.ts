@@ -9,7 +9,7 @@ import { BearerRefusal } from "./refusal.ts";
  * @returns undefined if nothing is missing
  */
 export function requireScopes(
-  principal: Principal,
+  principal: Principal<object>,
   required: readonly string[],
   verifier: Pick<BearerVerifier, "challenge">,
 ): BearerRefusal | undefined {

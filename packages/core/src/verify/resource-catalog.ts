@@ -117,5 +117,14 @@ export function resourceCatalog(
 export const hostSpellings = ({ protocol, host, hostname, port }: URL): readonly string[] =>
   port === "" ? [host, `${hostname}:${protocol === "https:" ? 443 : 80}`] : [host];
 
+/**
+ * Where the metadata of a protected resource is.
+ * @param resource its canonical URL
+ */
+export function metadataUrlOf(resource: string): string {
+  const { origin, pathname } = new URL(resource);
+  return metadataUrl(origin, pathname === "/" ? "" : pathname);
+}
+
 /** RFC 9728 §3.1: the well-known part goes between host and path. */
 const metadataUrl = (origin: string, path: string): string => `${origin}/.well-known/oauth-protected-resource${path}`;

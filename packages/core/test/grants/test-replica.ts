@@ -90,6 +90,7 @@ export function testReplica(options: {
     keys,
     identityProvider: options.identityProvider ?? pool.provider,
     tokens,
+    exposeCognitoToken: false,
     accessTtlOf: () => tokens.accessTtl,
     isMachine: options.isMachine ?? (() => true),
     clock,

@@ -2,12 +2,13 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import {
   type CoreConfigInput,
+  createSallyport,
   type EpochScope,
   IdentityProviderError,
   memoryStore,
+  parseCoreConfig,
   type Sallyport,
   type Store,
-  sallyport,
   silentLogger,
   systemRandom,
 } from "../../src/index.ts";
@@ -25,7 +26,7 @@ async function room(options: { settings?: Partial<CoreConfigInput>; wrap?: (stor
   const memory = memoryStore({ clock, random: systemRandom });
   const store = options.wrap?.(memory) ?? memory;
   const start = () =>
-    sallyport(testSettings(options.settings), {
+    createSallyport(parseCoreConfig(testSettings(options.settings)), {
       clock,
       store,
       random: systemRandom,

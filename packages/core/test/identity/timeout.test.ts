@@ -1,12 +1,19 @@
 import { expect, test } from "vitest";
-import { createLogger, memoryStore, sallyport, systemClock, systemRandom } from "../../src/index.ts";
+import {
+  createLogger,
+  createSallyport,
+  memoryStore,
+  parseCoreConfig,
+  systemClock,
+  systemRandom,
+} from "../../src/index.ts";
 import { testSettings } from "../grants/test-replica.ts";
 
 test("cognito.timeout is how long Cognito may take", async () => {
   const log: string[] = [];
   const settings = testSettings({ machines: { robot: { scopes: ["read"] } } });
-  const auth = await sallyport(
-    { ...settings, cognito: { ...settings.cognito, timeout: "1s" } },
+  const auth = await createSallyport(
+    parseCoreConfig({ ...settings, cognito: { ...settings.cognito, timeout: "1s" } }),
     {
       store: memoryStore({ clock: systemClock, random: systemRandom }),
       logger: createLogger({ level: "debug", write: (line) => log.push(line) }),

@@ -4,6 +4,7 @@ import { memoryAudit } from "../../src/audit/index.ts";
 import type { CoreConfigInput } from "../../src/config/index.ts";
 import {
   type BearerRefusal,
+  createSallyport,
   deriveRootKeys,
   keyManagement,
   memoryStore,
@@ -14,7 +15,6 @@ import {
   type Sallyport,
   type Store,
   StoreUnavailable,
-  sallyport,
   silentLogger,
   systemRandom,
 } from "../../src/index.ts";
@@ -52,7 +52,11 @@ function room({ settings, wrap = (store) => store }: Options = {}) {
   const logger = createLogger({ level: "debug", write: (line) => log.push(line) });
   const passedIn = { random, logger, audit, identityProvider: pool.provider };
   const start = (options: { readonly offset?: number } = {}): Promise<Sallyport> =>
-    sallyport(testSettings(settings), { ...passedIn, clock: ahead(clock, options.offset ?? 0), store: wrap(memory) });
+    createSallyport(parseCoreConfig(testSettings(settings)), {
+      ...passedIn,
+      clock: ahead(clock, options.offset ?? 0),
+      store: wrap(memory),
+    });
   const policy = rotationPolicy(parseCoreConfig(testSettings(settings)));
   const keys = deriveRootKeys([secretA]);
   const managed = keyManagement({ store: memory, keys, policy, clock, random, logger: silentLogger, audit });

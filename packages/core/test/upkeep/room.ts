@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import {
   type CoreConfigInput,
   checkStore,
+  createSallyport,
   memoryStore,
   openKeys,
   parseCoreConfig,
@@ -11,7 +12,6 @@ import {
   type Sallyport,
   type Store,
   type StoreReport,
-  sallyport,
   silentLogger,
   systemRandom,
 } from "../../src/index.ts";
@@ -48,7 +48,7 @@ export function room() {
     async start(more: Partial<CoreConfigInput>, wrap: (store: Store) => Store = (same) => same): Promise<Sallyport> {
       const identityProvider = pool.provider;
       const runtime = { clock, random, logger: silentLogger, identityProvider, store: wrap(store) };
-      const auth = await sallyport(settingsOf(more), runtime);
+      const auth = await createSallyport(parseCoreConfig(settingsOf(more)), runtime);
       // It seals the signing keys in the background.
       for (let turns = 0; turns < 10; turns += 1) await setImmediate();
       return auth;

@@ -99,6 +99,7 @@ describe("sign-in", () => {
         claims: { "custom:tenant": "acme", given_name: "Ada" },
       },
       refreshToken: "given",
+      accessToken: { token: expect.stringMatching(/^ey/), expiresAt: (Math.floor(clock.now() / 1000) + 3600) * 1000 },
       authTime: Math.floor(clock.now() / 1000) - 10,
     });
     const [request] = pool.received.token;

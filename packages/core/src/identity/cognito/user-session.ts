@@ -36,7 +36,8 @@ export async function userSession(
   const { settings } = context;
   const renewal = "sub" in expected ? expected : undefined;
   const refreshToken = tokens.refresh_token ?? renewal?.refreshToken;
-  const session = { ...(refreshToken === undefined ? {} : { refreshToken }), authTime };
+  const accessToken = { token: tokens.access_token, expiresAt: access.exp * 1000 };
+  const session = { ...(refreshToken === undefined ? {} : { refreshToken }), authTime, accessToken };
   if (!settings.userInfo) return { identity: identityFromClaims({ id, access }, settings.claims), ...session };
 
   if (renewal && tokens.refresh_token !== undefined) await renewal.keepRotated(tokens.refresh_token);
