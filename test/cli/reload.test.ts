@@ -74,7 +74,10 @@ describe("sallyport serve", () => {
     const stream = await fetch(`${url}/feed/mcp`, {
       headers: { authorization: `Bearer ${token}`, accept: "text/event-stream" },
     });
-    const whole = stream.text();
+    let heard = "";
+    const end = (async () => {
+      for await (const text of stream.body?.pipeThrough(new TextDecoderStream()) ?? []) heard += text;
+    })();
 
     // The watch tells at once; the look every 5 s would be too late.
     const before = performance.now();
@@ -101,9 +104,11 @@ describe("sallyport serve", () => {
     await command.waitForLine((line) => line.includes("nothing has changed"));
 
     feed.send("still here");
+    await expect.poll(() => heard).toBe(": open\n\ndata: still here\n\n");
     command.child.kill("SIGTERM");
     expect(await command.exited).toEqual({ code: 0, signal: null });
-    expect(await whole).toBe(": open\n\ndata: still here\n\n");
+    await end;
+    expect(heard).toBe(": open\n\ndata: still here\n\n");
     const actions = (await readFile(events, "utf8")).match(/"config\.\w+"/g);
     expect(actions).toEqual(['"config.reloaded"', '"config.reload_refused"', '"config.reloaded"']);
   });
