@@ -47,31 +47,11 @@ export function webRequest(
   const method = incoming.method ?? "GET";
   const init = { method, headers, signal: gone.signal };
   if (method === "GET" || method === "HEAD") return new Request(url, init);
-  if (!incoming.readableDidRead) return new Request(url, { ...init, body: streamOf(incoming), duplex: "half" });
+  if (!incoming.readableDidRead) {
+    return new Request(url, { ...init, body: ReadableStream.from<Uint8Array>(incoming), duplex: "half" });
+  }
   const { body, type } = givenBody(parsed, incoming.headers["content-type"]);
   headers.set("content-type", type);
   for (const name of ["content-length", "content-encoding", "transfer-encoding"]) headers.delete(name);
   return new Request(url, { ...init, body });
-}
-
-/**
- * The body, read as it is asked for. Not `Readable.toWeb`: where its reader gives up, that ends the connection, and the
- * answer that says why would not arrive.
- */
-function streamOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
-  const chunks = incoming.iterator({ destroyOnReturn: false });
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await chunks.return?.();
-        incoming.resume();
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }
