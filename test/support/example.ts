@@ -13,10 +13,20 @@ export const exampleUsers = {
 
 export type ExampleProcess = ReturnType<typeof spawnSource> & { readonly url: string };
 
+/** What this process's environment has for settings is not the example's, such as the programs that tests run. */
+const withoutSettings = (): Record<string, undefined> =>
+  Object.fromEntries(
+    Object.keys(process.env)
+      .filter((name) => /^(?:SALLYPORT|COGNITO)_/.test(name))
+      .map((name) => [name, undefined]),
+  );
+
 /** Starts an example as a user would, and waits until it says that it is ready. */
 export async function startExample(name: string, env: Readonly<Record<string, string>> = {}): Promise<ExampleProcess> {
   const port = await freePort();
-  const child = spawnSource(`${root}examples/start.ts`, [name], { env: { PORT: String(port), ...env } });
+  const child = spawnSource(`${root}examples/start.ts`, [name], {
+    env: { ...withoutSettings(), PORT: String(port), ...env },
+  });
   const line = await child.waitForLine((text) => text.startsWith("ready "));
   return Object.assign(child, { url: line.replace("ready ", "") });
 }
